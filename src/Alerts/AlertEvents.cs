@@ -1,0 +1,135 @@
+using System.Collections.Immutable;
+using System.Text.Json.Serialization;
+using DriftWatch.Analysis.Activations;
+using DriftWatch.Analysis.Detection;
+using DriftWatch.Analysis.Windows;
+
+namespace DriftWatch.Alerts;
+
+/// <summary>What happened, as stored. Add members with defaults and new types; never rename: samples of every stored version are kept with a test that reads them.</summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
+[JsonDerivedType(typeof(WindowClosed), "window-closed")]
+[JsonDerivedType(typeof(DriftDetected), "drift-detected")]
+[JsonDerivedType(typeof(DriftEnded), "drift-ended")]
+[JsonDerivedType(typeof(HazardDetected), "hazard-detected")]
+[JsonDerivedType(typeof(HazardEnded), "hazard-ended")]
+[JsonDerivedType(typeof(BaselineFrozen), "baseline-frozen")]
+[JsonDerivedType(typeof(CatalogChanged), "catalog-changed")]
+[JsonDerivedType(typeof(AlertAcknowledged), "alert-acknowledged")]
+[JsonDerivedType(typeof(AlertMuted), "alert-muted")]
+[JsonDerivedType(typeof(AlertResolved), "alert-resolved")]
+public abstract record AlertEvent;
+
+/// <summary>A window was closed and judged; what was decided from it follows in the same append.</summary>
+/// <param name="Baseline">Hash of the baseline it was compared with; null: none was frozen yet, and nothing was decided.</param>
+/// <param name="Encoding">Summaries with this same hash compare: dictionary, transform and row selection.</param>
+/// <param name="Summary">The window's sums (<see cref="SummaryCodec"/>).</param>
+public sealed record WindowClosed(
+    MonitorId Monitor,
+    Probe Probe,
+    int Partition,
+    WindowOffsets Offsets,
+    DateTimeOffset Start,
+    DateTimeOffset End,
+    long Rows,
+    long Sequences,
+    long RowsNotFinite,
+    long RowsZero,
+    long RowsOutlier,
+    double Fvu,
+    double L0,
+    ImmutableSortedDictionary<string, long> Rejected,
+    string Space,
+    string Dictionary,
+    string Transform,
+    string Encoding,
+    string Catalog,
+    string? Baseline,
+    ImmutableArray<Finding> Findings,
+    byte[] Summary) : AlertEvent;
+
+/// <summary>The window that an alert speaks of, as a person needs it.</summary>
+/// <param name="BaselineFvu">FVU and L0 of the baseline, for comparison.</param>
+/// <param name="TransformGrade">A to F; null: identity, nothing was mapped.</param>
+public sealed record AlertWindow(
+    DateTimeOffset Start,
+    DateTimeOffset End,
+    long FirstOffset,
+    long NextOffset,
+    long Rows,
+    long Sequences,
+    double Fvu,
+    double BaselineFvu,
+    double L0,
+    double BaselineL0,
+    string? TransformGrade);
+
+/// <summary>A feature behind an alert, with the label it had when the alert was raised.</summary>
+public sealed record AlertFeature(int Feature, string? Set, string? Label, double BaselineRate, double Rate, double Z, double P);
+
+/// <summary>What a detector said, with labels.</summary>
+public sealed record AlertFinding(string Detector, double Score, double Effect, string Because, int FeatureCount, ImmutableArray<AlertFeature> Features);
+
+/// <summary>Drift in <c>detection.raiseAfter</c> windows in a row. One alert, whichever detectors saw it.</summary>
+/// <param name="Alert">The alert's id, the same in every event about it.</param>
+/// <param name="Attribution">input, model, encoder, mapping or unclear: what the controls say has changed.</param>
+/// <param name="Windows">Windows of this monitor and partition so far, this one included.</param>
+/// <param name="SequencesSeen">Sequences in those windows.</param>
+public sealed record DriftDetected(
+    string Alert,
+    MonitorId Monitor,
+    Probe Probe,
+    int Partition,
+    Severity Severity,
+    string Attribution,
+    long Windows,
+    long SequencesSeen,
+    AlertWindow Window,
+    ImmutableArray<AlertFinding> Findings) : AlertEvent;
+
+public sealed record DriftEnded(string Alert, MonitorId Monitor, Probe Probe, int Partition, DateTimeOffset WindowEnd, long Windows) : AlertEvent;
+
+/// <summary>A hazard rule's condition held in <c>for</c> windows in a row.</summary>
+public sealed record HazardDetected(
+    string Alert,
+    MonitorId Monitor,
+    Probe Probe,
+    int Partition,
+    string Hazard,
+    Severity Severity,
+    string Summary,
+    string Attribution,
+    long Windows,
+    long SequencesSeen,
+    AlertWindow Window,
+    ImmutableArray<AlertFinding> Findings) : AlertEvent;
+
+public sealed record HazardEnded(string Alert, MonitorId Monitor, Probe Probe, int Partition, string Hazard, DateTimeOffset WindowEnd, long Windows) : AlertEvent;
+
+/// <summary>The approved version's rows are enough: from here on windows are compared with them.</summary>
+/// <param name="End">Event time of the last of its windows.</param>
+/// <param name="Windows">Ids of the window-closed events that it is the sum of.</param>
+/// <param name="Hash">SHA-256 of <paramref name="Summary"/>.</param>
+public sealed record BaselineFrozen(
+    MonitorId Monitor,
+    Probe Probe,
+    string Encoding,
+    string Hash,
+    DateTimeOffset End,
+    long Rows,
+    long Sequences,
+    ImmutableArray<Guid> Windows,
+    byte[] Summary) : AlertEvent;
+
+/// <summary>Other rules, options, dictionaries or transforms than before.</summary>
+/// <param name="Content">Canonical JSON of all that decides findings.</param>
+public sealed record CatalogChanged(string Hash, string Content) : AlertEvent;
+
+/// <summary>A person has seen the alert.</summary>
+public sealed record AlertAcknowledged(string Alert, MonitorId Monitor, string Note) : AlertEvent;
+
+/// <summary>A person wants to hear no more of it, until a time if one is given.</summary>
+public sealed record AlertMuted(string Alert, MonitorId Monitor, string Note, DateTimeOffset? Until) : AlertEvent;
+
+/// <summary>A person has dealt with it. It is raised anew only after its cause has ended and come back.</summary>
+public sealed record AlertResolved(string Alert, MonitorId Monitor, string Note) : AlertEvent;

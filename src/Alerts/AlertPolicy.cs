@@ -1,0 +1,88 @@
+using System.Collections.Immutable;
+using DriftWatch.Analysis;
+using DriftWatch.Analysis.Activations;
+using DriftWatch.Analysis.Detection;
+
+namespace DriftWatch.Alerts;
+
+/// <summary>⑦ A book and a window that was just closed and judged → what follows from it. Reads no clock.</summary>
+public static class AlertPolicy
+{
+    /// <summary>Raise, hold or end, for each rule: one alert per cause, not one per window.</summary>
+    /// <param name="book">Before <paramref name="closed"/>.</param>
+    /// <param name="closed">The fact that is stored in the same append.</param>
+    /// <param name="judged">What it was made from.</param>
+    public static IReadOnlyList<AlertEvent> Decide(AlertBook book, WindowClosed closed, JudgedWindow judged)
+    {
+        var after = AlertBook.Evolve(book, closed);
+        var facts = new List<AlertEvent>();
+        foreach (var (rule, _) in AlertBook.Verdicts(closed.Findings))
+        {
+            var key = new AlarmKey(closed.Monitor, closed.Probe, closed.Partition, rule);
+            var alarm = after.For(key);
+            var hazard = judged.Plan.Hazards.FirstOrDefault(hazard => Finding.HazardPrefix + hazard.Id == rule);
+            if (alarm.Alert is null && alarm.DriftStreak >= (hazard?.For ?? judged.Plan.Detection.RaiseAfter)) facts.Add(Raised(after, closed, judged, key, hazard));
+            else if (alarm.Alert is { } alert && alarm.SteadyStreak >= judged.Plan.Detection.EndAfter) facts.Add(Ended(after, closed, alert, hazard));
+        }
+        facts.AddRange(EndedWithTheirRule(after, closed));
+        return facts;
+    }
+
+    private static AlertEvent Raised(AlertBook book, WindowClosed closed, JudgedWindow judged, AlarmKey key, HazardRule? hazard)
+    {
+        var alert = EventId.Short($"{StreamNames.Watch(closed.Monitor, closed.Partition)}|{closed.Probe}|{key.Rule}|{closed.Offsets.Next}");
+        var (windows, sequences) = book.SeenOf(closed.Monitor, closed.Probe, closed.Partition);
+        var findings = Labelled(closed.Findings.Where(finding => finding.Verdict == Verdict.Drift && (hazard is null ? !AlertBook.IsHazard(finding) : finding.Detector == key.Rule)), judged.Plan);
+        var window = WindowOf(closed, judged);
+        var attribution = AttributionOf(book, closed, judged);
+        return hazard is null
+            ? new DriftDetected(alert, closed.Monitor, closed.Probe, closed.Partition, Severity.Warning, attribution, windows, sequences, window, findings)
+            : new HazardDetected(alert, closed.Monitor, closed.Probe, closed.Partition, hazard.Id, hazard.Severity, hazard.Summary, attribution, windows, sequences, window, findings);
+    }
+
+    private static AlertEvent Ended(AlertBook book, WindowClosed closed, string alert, HazardRule? hazard)
+    {
+        var (windows, _) = book.SeenOf(closed.Monitor, closed.Probe, closed.Partition);
+        return hazard is null
+            ? new DriftEnded(alert, closed.Monitor, closed.Probe, closed.Partition, closed.End, windows)
+            : new HazardEnded(alert, closed.Monitor, closed.Probe, closed.Partition, hazard.Id, closed.End, windows);
+    }
+
+    /// <summary>A hazard that was taken out of the catalog can neither hold nor end by itself: it ends with the first window that is judged without it.</summary>
+    private static IEnumerable<AlertEvent> EndedWithTheirRule(AlertBook book, WindowClosed closed)
+    {
+        if (closed.Findings.Length == 0) return [];
+        var judged = AlertBook.Verdicts(closed.Findings).Select(verdict => verdict.Rule).ToHashSet(StringComparer.Ordinal);
+        var (windows, _) = book.SeenOf(closed.Monitor, closed.Probe, closed.Partition);
+        return book.Alarms
+            .Where(entry => entry.Value.Alert is not null && (entry.Key.Monitor, entry.Key.Probe, entry.Key.Partition) == (closed.Monitor, closed.Probe, closed.Partition) && !judged.Contains(entry.Key.Rule))
+            .OrderBy(entry => entry.Key.Rule, StringComparer.Ordinal)
+            .Select(entry => new HazardEnded(entry.Value.Alert!, closed.Monitor, closed.Probe, closed.Partition, entry.Key.Rule[Finding.HazardPrefix.Length..], closed.End, windows));
+    }
+
+    /// <summary>What has changed, as far as the controls can tell.</summary>
+    /// <remarks>
+    /// mapping: the transform's grade is poor. model: canary rows drift (the same prompts for each version, so the input did not change). input: traffic drifts and canary
+    /// rows, of which there are windows, do not. encoder: fit alone is behind it. Else unclear: without canary rows a changed model and changed traffic look alike.
+    /// </remarks>
+    private static string AttributionOf(AlertBook book, WindowClosed closed, JudgedWindow judged)
+    {
+        if (judged.Plan.Transform.Grade is 'E' or 'F') return "mapping";
+        if (closed.Probe == Probe.Canary) return "model";
+        var canary = book.For(new(closed.Monitor, Probe.Canary, closed.Partition, AlarmKey.DriftRule));
+        if (canary.DriftStreak > 0 || canary.Alert is not null) return "model";
+        if (canary.SteadyStreak > 0) return "input";
+        var drifting = closed.Findings.Where(finding => finding.Verdict == Verdict.Drift).Select(finding => finding.Detector).ToArray();
+        return drifting is ["encoder-fit"] ? "encoder" : "unclear";
+    }
+
+    private static AlertWindow WindowOf(WindowClosed closed, JudgedWindow judged) => new(
+        closed.Start, closed.End, closed.Offsets.First, closed.Offsets.Next, closed.Rows, closed.Sequences,
+        closed.Fvu, judged.Baseline?.Summary.Fvu ?? 0, closed.L0, judged.Baseline?.Summary.L0.Ratio ?? 0, judged.Plan.Transform.Grade?.ToString());
+
+    private static ImmutableArray<AlertFinding> Labelled(IEnumerable<Finding> findings, ModelPlan plan) =>
+    [
+        .. findings.Select(finding => new AlertFinding(finding.Detector, finding.Score, finding.Effect, finding.Because, finding.FeatureCount,
+            [.. finding.Features.Select(feature => new AlertFeature(feature.Feature, feature.Set, plan.Space.Labels.Of(feature.Feature), feature.BaselineRate, feature.Rate, feature.Z, feature.P))])),
+    ];
+}

@@ -1,0 +1,75 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using DriftWatch.Analysis;
+using DriftWatch.Analysis.Activations;
+using DriftWatch.Analysis.Detection;
+using DriftWatch.Analysis.Windows;
+
+namespace DriftWatch.Alerts;
+
+/// <summary>Which monitors the catalog learns a baseline from, and how many rows each needs.</summary>
+public sealed record BaselineTargets(ImmutableDictionary<(WindowKey From, string Encoding), long> Rows)
+{
+    public static BaselineTargets Of(Catalog catalog)
+    {
+        var rows = ImmutableDictionary.CreateBuilder<(WindowKey, string), long>();
+        foreach (var plan in catalog.Models)
+        {
+            if (catalog.PlanFor(plan.Baseline.From) is not { } from) continue;
+            foreach (var (probe, needed) in new[] { (Probe.Traffic, plan.Baseline.Rows), (Probe.Canary, plan.Baseline.CanaryRows) })
+            {
+                var key = (new WindowKey(plan.Baseline.From, probe), from.EncodingHash);
+                rows[key] = Math.Max(rows.GetValueOrDefault(key), needed);
+            }
+        }
+        return new(rows.ToImmutable());
+    }
+}
+
+/// <summary>The baselines that are frozen and those that are being learned: a fold of the event log.</summary>
+public sealed class BaselineBook(BaselineTargets targets)
+{
+    private readonly Dictionary<(WindowKey, string), Baseline> frozen = [];
+    private readonly Dictionary<(WindowKey, string), (WindowSummary Summary, ImmutableArray<Guid> Windows, DateTimeOffset End)> learning = [];
+
+    /// <summary>What windows of this plan are compared with; null: not frozen yet.</summary>
+    public Baseline? For(ModelPlan plan, Probe probe, Catalog catalog) =>
+        catalog.PlanFor(plan.Baseline.From) is { } from ? frozen.GetValueOrDefault((new(plan.Baseline.From, probe), from.EncodingHash)) : null;
+
+    /// <summary>Rows that the monitor's windows still have to bring before its baseline is frozen; null: it is no baseline, or has one.</summary>
+    public long? RowsLeft(WindowKey key, string encoding)
+    {
+        if (!targets.Rows.TryGetValue((key, encoding), out var rows) || frozen.ContainsKey((key, encoding))) return null;
+        return Math.Max(1, rows - (learning.TryGetValue((key, encoding), out var learned) ? learned.Summary.Rows : 0));
+    }
+
+    public void Evolve(AlertEvent fact, Guid id)
+    {
+        switch (fact)
+        {
+            case WindowClosed window:
+                var key = (new WindowKey(window.Monitor, window.Probe), window.Encoding);
+                if (RowsLeft(key.Item1, key.Encoding) is null) break;
+                var summary = SummaryCodec.Decode(window.Summary);
+                learning[key] = learning.TryGetValue(key, out var learned) ? (learned.Summary.Merge(summary), learned.Windows.Add(id), window.End) : (summary, [id], window.End);
+                break;
+            case BaselineFrozen baseline:
+                var frozenKey = (new WindowKey(baseline.Monitor, baseline.Probe), baseline.Encoding);
+                frozen[frozenKey] = new(frozenKey.Item1, baseline.Encoding, baseline.Hash, SummaryCodec.Decode(baseline.Summary));
+                learning.Remove(frozenKey);
+                break;
+        }
+    }
+
+    /// <summary>Baselines that have their rows and are not frozen yet.</summary>
+    public IEnumerable<BaselineFrozen> Due() => learning
+        .Where(entry => entry.Value.Summary.Rows >= targets.Rows[entry.Key])
+        .OrderBy(entry => entry.Key.Item1.Monitor).ThenBy(entry => entry.Key.Item1.Probe)
+        .Select(entry =>
+        {
+            var (summary, windows, end) = entry.Value;
+            var bytes = SummaryCodec.Encode(summary);
+            return new BaselineFrozen(entry.Key.Item1.Monitor, entry.Key.Item1.Probe, entry.Key.Item2, Convert.ToHexStringLower(SHA256.HashData(bytes)), end, summary.Rows, summary.Sequences, windows, bytes);
+        })
+        .ToArray();
+}

@@ -1,0 +1,39 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using DriftWatch.Analysis.Activations;
+
+namespace DriftWatch.Alerts;
+
+/// <summary>Facts as JSON: what is stored, sent and shown.</summary>
+public static class EventJson
+{
+    public static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web)
+    {
+        // Labels and ids stay readable; the result is never put into a page unescaped.
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        Converters = { new MonitorIdConverter(), new JsonStringEnumConverter(JsonNamingPolicy.KebabCaseLower) },
+        NumberHandling = JsonNumberHandling.Strict,
+    };
+
+    public static byte[] Write(AlertEvent fact) => JsonSerializer.SerializeToUtf8Bytes(fact, Options);
+
+    public static AlertEvent Read(ReadOnlySpan<byte> data) =>
+        JsonSerializer.Deserialize<AlertEvent>(data, Options) ?? throw new JsonException("an event's data is null");
+
+    /// <summary>The stored name of a fact's type.</summary>
+    public static string TypeOf(AlertEvent fact) => names[fact.GetType()];
+
+    private static readonly Dictionary<Type, string> names = typeof(AlertEvent)
+        .GetCustomAttributes(typeof(JsonDerivedTypeAttribute), inherit: false)
+        .Cast<JsonDerivedTypeAttribute>()
+        .ToDictionary(attribute => attribute.DerivedType, attribute => (string)attribute.TypeDiscriminator!);
+
+    private sealed class MonitorIdConverter : JsonConverter<MonitorId>
+    {
+        public override MonitorId Read(ref Utf8JsonReader reader, Type type, JsonSerializerOptions options) =>
+            MonitorId.TryParse(reader.GetString() ?? "", out var monitor) ? monitor : throw new JsonException($"'{reader.GetString()}' is not model@version/hook");
+
+        public override void Write(Utf8JsonWriter writer, MonitorId value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
+    }
+}

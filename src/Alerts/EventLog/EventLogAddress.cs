@@ -1,0 +1,32 @@
+namespace DriftWatch.Alerts.EventLog;
+
+/// <summary>Opens the log that an address names. A new store is one adapter file and one line here.</summary>
+public static class EventLogAddress
+{
+    /// <summary>Why the address cannot be used, or null.</summary>
+    public static string? Problem(string address) => address.Split(':', 2) switch
+    {
+        ["sqlite", { Length: > 0 }] or ["memory", _] => null,
+        ["esdb" or "esdb+discover", _] => "log is an EventStoreDB address, and this is the embedded build. Build with PROFILE=production for esdb://, or use sqlite:PATH.",
+        ["postgres" or "postgresql", _] => "log is a PostgreSQL address, which this version does not open yet. Use sqlite:PATH.",
+        _ => $"log is '{address}'. Use sqlite:PATH (a file of this machine) or memory: (nothing is kept).",
+    };
+
+    public static OpenedLog Open(string address, TimeProvider time)
+    {
+        if (Problem(address) is { } problem) throw new ArgumentException(problem, nameof(address));
+        if (address.StartsWith("memory:", StringComparison.Ordinal))
+        {
+            var memory = new InMemoryEventLog();
+            return new(memory, memory);
+        }
+        var sqlite = new SqliteEventLog(address["sqlite:".Length..], time);
+        return new(sqlite, sqlite);
+    }
+}
+
+/// <summary>One store, seen as the log and as the place for its followers' checkpoints.</summary>
+public sealed record OpenedLog(IEventLog Log, ICheckpoints Checkpoints) : IDisposable
+{
+    public void Dispose() => (Log as IDisposable)?.Dispose();
+}

@@ -1,0 +1,66 @@
+using System.Runtime.CompilerServices;
+
+namespace DriftWatch.Alerts.EventLog;
+
+/// <summary>The log without a disk, for tests and trials. Held to the same contract tests as the real ones.</summary>
+public sealed class InMemoryEventLog : IEventLog, ICheckpoints
+{
+    private readonly Lock gate = new();
+    private readonly List<StoredEvent> all = [];
+    private readonly Dictionary<string, List<StoredEvent>> streams = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> checkpoints = new(StringComparer.Ordinal);
+    private readonly Bell bell = new();
+
+    public Task<long> AppendAsync(string stream, long expectedRevision, IReadOnlyList<NewEvent> events, CancellationToken stopping)
+    {
+        stopping.ThrowIfCancellationRequested();
+        lock (gate)
+        {
+            if (!streams.TryGetValue(stream, out var stored)) streams[stream] = stored = [];
+            var last = stored.Count - 1L;
+            if (last != expectedRevision)
+            {
+                var there = stored.Skip((int)expectedRevision + 1).Take(events.Count).Select(fact => fact.Id);
+                if (expectedRevision <= last && there.SequenceEqual(events.Select(fact => fact.Id))) return Task.FromResult(expectedRevision + events.Count);
+                throw new WrongRevisionException(stream, expectedRevision, last);
+            }
+            foreach (var fact in EventChain.Link(stream, last, stored.Count == 0 ? EventChain.Beginning : stored[^1].Hash, events))
+            {
+                stored.Add(fact with { Position = all.Count + 1 });
+                all.Add(stored[^1]);
+            }
+            last = stored.Count - 1;
+            bell.Ring();
+            return Task.FromResult(last);
+        }
+    }
+
+    public async IAsyncEnumerable<StoredEvent> ReadStreamAsync(string stream, long fromRevision, [EnumeratorCancellation] CancellationToken stopping)
+    {
+        await Task.CompletedTask;
+        StoredEvent[] stored;
+        lock (gate) stored = streams.TryGetValue(stream, out var events) ? [.. events.Skip((int)fromRevision)] : [];
+        foreach (var fact in stored) yield return fact;
+    }
+
+    public async IAsyncEnumerable<StoredEvent> ReadAllAsync(long afterPosition, [EnumeratorCancellation] CancellationToken stopping)
+    {
+        await Task.CompletedTask;
+        StoredEvent[] stored;
+        lock (gate) stored = [.. all.Skip((int)afterPosition)];
+        foreach (var fact in stored) yield return fact;
+    }
+
+    public IAsyncEnumerable<StoredEvent> SubscribeAsync(long afterPosition, CancellationToken stopping) => bell.Follow(ReadAllAsync, afterPosition, Timeout.InfiniteTimeSpan, TimeProvider.System, stopping);
+
+    public Task<long> ReadAsync(string follower, CancellationToken stopping)
+    {
+        lock (gate) return Task.FromResult(checkpoints.GetValueOrDefault(follower));
+    }
+
+    public Task WriteAsync(string follower, long position, CancellationToken stopping)
+    {
+        lock (gate) checkpoints[follower] = position;
+        return Task.CompletedTask;
+    }
+}

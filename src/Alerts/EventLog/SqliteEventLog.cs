@@ -1,0 +1,177 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using Microsoft.Data.Sqlite;
+
+namespace DriftWatch.Alerts.EventLog;
+
+/// <summary>The log in one SQLite file: write-ahead log, every append synced to disk before it is believed.</summary>
+/// <remarks>One connection writes under a lock; each read opens its own. BEGIN IMMEDIATE takes the file's write lock before the revision is looked at, so two processes cannot both see it free.</remarks>
+public sealed class SqliteEventLog : IEventLog, ICheckpoints, IDisposable
+{
+    private const int SchemaVersion = 1;
+    private static readonly TimeSpan poll = TimeSpan.FromSeconds(1);
+
+    private readonly SemaphoreSlim writing = new(1);
+    private readonly Bell bell = new();
+    private readonly string connectionString;
+    private readonly SqliteConnection writer;
+    private readonly TimeProvider time;
+
+    public SqliteEventLog(string path, TimeProvider time)
+    {
+        SQLitePCL.Batteries_V2.Init();
+        this.time = time;
+        connectionString = new SqliteConnectionStringBuilder { DataSource = path, Pooling = true, DefaultTimeout = 30 }.ToString();
+        writer = Open();
+        var version = Convert.ToInt32(Scalar(writer, "PRAGMA user_version"), CultureInfo.InvariantCulture);
+        if (version > SchemaVersion) throw new InvalidOperationException($"{path} was written by a newer DriftWatch (schema {version}; this build knows {SchemaVersion}). Use that one");
+        Execute(writer, "PRAGMA journal_mode = WAL");
+        Execute(writer, $"""
+            CREATE TABLE IF NOT EXISTS events (
+                position INTEGER PRIMARY KEY,
+                stream TEXT NOT NULL,
+                revision INTEGER NOT NULL,
+                id TEXT NOT NULL UNIQUE,
+                type TEXT NOT NULL,
+                time TEXT,
+                actor TEXT NOT NULL,
+                causation TEXT,
+                previous TEXT NOT NULL,
+                hash TEXT NOT NULL,
+                data BLOB NOT NULL,
+                UNIQUE (stream, revision)
+            );
+            CREATE TABLE IF NOT EXISTS checkpoints (follower TEXT PRIMARY KEY, position INTEGER NOT NULL);
+            PRAGMA user_version = {SchemaVersion};
+            """);
+    }
+
+    public async Task<long> AppendAsync(string stream, long expectedRevision, IReadOnlyList<NewEvent> events, CancellationToken stopping)
+    {
+        await writing.WaitAsync(stopping);
+        try
+        {
+            using var transaction = writer.BeginTransaction(deferred: false);
+            var (last, hash) = Last(stream);
+            if (last != expectedRevision)
+            {
+                if (IdsBehind(stream, expectedRevision, events.Count).SequenceEqual(events.Select(fact => fact.Id))) return expectedRevision + events.Count;
+                throw new WrongRevisionException(stream, expectedRevision, last);
+            }
+            foreach (var fact in EventChain.Link(stream, last, hash, events)) Insert(fact);
+            transaction.Commit();
+            bell.Ring();
+            return last + events.Count;
+        }
+        finally
+        {
+            writing.Release();
+        }
+    }
+
+    public async IAsyncEnumerable<StoredEvent> ReadStreamAsync(string stream, long fromRevision, [EnumeratorCancellation] CancellationToken stopping)
+    {
+        using var connection = Open();
+        using var command = Command(connection, $"SELECT {Columns} FROM events WHERE stream = $stream AND revision >= $from ORDER BY revision", ("$stream", stream), ("$from", fromRevision));
+        await foreach (var fact in Read(command, stopping)) yield return fact;
+    }
+
+    public async IAsyncEnumerable<StoredEvent> ReadAllAsync(long afterPosition, [EnumeratorCancellation] CancellationToken stopping)
+    {
+        using var connection = Open();
+        using var command = Command(connection, $"SELECT {Columns} FROM events WHERE position > $after ORDER BY position", ("$after", afterPosition));
+        await foreach (var fact in Read(command, stopping)) yield return fact;
+    }
+
+    public IAsyncEnumerable<StoredEvent> SubscribeAsync(long afterPosition, CancellationToken stopping) => bell.Follow(ReadAllAsync, afterPosition, poll, time, stopping);
+
+    public Task<long> ReadAsync(string follower, CancellationToken stopping)
+    {
+        using var connection = Open();
+        return Task.FromResult(Convert.ToInt64(Scalar(connection, "SELECT position FROM checkpoints WHERE follower = $follower", ("$follower", follower)) ?? 0L, CultureInfo.InvariantCulture));
+    }
+
+    public async Task WriteAsync(string follower, long position, CancellationToken stopping)
+    {
+        await writing.WaitAsync(stopping);
+        try
+        {
+            Execute(writer, "INSERT INTO checkpoints VALUES ($follower, $position) ON CONFLICT (follower) DO UPDATE SET position = $position", ("$follower", follower), ("$position", position));
+        }
+        finally
+        {
+            writing.Release();
+        }
+    }
+
+    public void Dispose()
+    {
+        writer.Dispose();
+        writing.Dispose();
+        SqliteConnection.ClearPool(new(connectionString));
+    }
+
+    private const string Columns = "position, stream, revision, id, type, time, actor, causation, previous, hash, data";
+
+    private SqliteConnection Open()
+    {
+        var connection = new SqliteConnection(connectionString);
+        connection.Open();
+        Execute(connection, "PRAGMA synchronous = FULL");
+        return connection;
+    }
+
+    private (long Revision, string Hash) Last(string stream)
+    {
+        using var command = Command(writer, "SELECT revision, hash FROM events WHERE stream = $stream ORDER BY revision DESC LIMIT 1", ("$stream", stream));
+        using var reader = command.ExecuteReader();
+        return reader.Read() ? (reader.GetInt64(0), reader.GetString(1)) : (-1, EventChain.Beginning);
+    }
+
+    private List<Guid> IdsBehind(string stream, long revision, int count)
+    {
+        using var command = Command(writer, "SELECT id FROM events WHERE stream = $stream AND revision > $revision ORDER BY revision LIMIT $count", ("$stream", stream), ("$revision", revision), ("$count", count));
+        using var reader = command.ExecuteReader();
+        var ids = new List<Guid>();
+        while (reader.Read()) ids.Add(Guid.Parse(reader.GetString(0)));
+        return ids;
+    }
+
+    private void Insert(StoredEvent fact) => Execute(
+        writer,
+        "INSERT INTO events (stream, revision, id, type, time, actor, causation, previous, hash, data) VALUES ($stream, $revision, $id, $type, $time, $actor, $causation, $previous, $hash, $data)",
+        ("$stream", fact.Stream), ("$revision", fact.Revision), ("$id", fact.Id.ToString()), ("$type", fact.Type), ("$time", EventChain.TimeText(fact.Time)),
+        ("$actor", fact.Actor), ("$causation", fact.Causation?.ToString()), ("$previous", fact.Previous), ("$hash", fact.Hash), ("$data", fact.Data));
+
+    private static async IAsyncEnumerable<StoredEvent> Read(SqliteCommand command, [EnumeratorCancellation] CancellationToken stopping)
+    {
+        using var reader = await command.ExecuteReaderAsync(stopping);
+        while (await reader.ReadAsync(stopping))
+            yield return new(
+                reader.GetInt64(0), reader.GetString(1), reader.GetInt64(2), Guid.Parse(reader.GetString(3)), reader.GetString(4),
+                reader.IsDBNull(5) ? null : DateTimeOffset.Parse(reader.GetString(5), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal),
+                reader.GetString(6), reader.IsDBNull(7) ? null : Guid.Parse(reader.GetString(7)), reader.GetString(8), reader.GetString(9), (byte[])reader[10]);
+    }
+
+    private static SqliteCommand Command(SqliteConnection connection, string sql, params ReadOnlySpan<(string Name, object? Value)> values)
+    {
+        var command = connection.CreateCommand();
+#pragma warning disable CA2100 // Only constants of this file come in as SQL; values are parameters.
+        command.CommandText = sql;
+#pragma warning restore CA2100
+        foreach (var (name, value) in values) command.Parameters.AddWithValue(name, value ?? DBNull.Value);
+        return command;
+    }
+
+    private static void Execute(SqliteConnection connection, string sql, params ReadOnlySpan<(string Name, object? Value)> values)
+    {
+        using var command = Command(connection, sql, values);
+        command.ExecuteNonQuery();
+    }
+
+    private static object? Scalar(SqliteConnection connection, string sql, params ReadOnlySpan<(string Name, object? Value)> values)
+    {
+        using var command = Command(connection, sql, values);
+        return command.ExecuteScalar();
+    }
+}

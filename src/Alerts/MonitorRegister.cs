@@ -1,0 +1,111 @@
+using System.Collections.Immutable;
+using DriftWatch.Alerts.EventLog;
+using DriftWatch.Analysis.Activations;
+using DriftWatch.Analysis.Detection;
+
+namespace DriftWatch.Alerts;
+
+public enum AlertState
+{
+    Open,
+    Acknowledged,
+    Muted,
+    Resolved,
+    Ended,
+}
+
+/// <summary>An alert as a person sees it: what was detected and what people did about it.</summary>
+/// <param name="Raised">The event that opened it.</param>
+/// <param name="Ended">Event time of the window that ended it; null: its cause is still there.</param>
+public sealed record AlertEntry(
+    string Id, string Kind, string Rule, Severity Severity, MonitorId Monitor, Probe Probe, int Partition, string Attribution,
+    AlertEvent Raised, AlertWindow Window, long Windows, long SequencesSeen, ImmutableArray<AlertFinding> Findings,
+    DateTimeOffset? Ended, string? Acknowledged, string? Muted, DateTimeOffset? MutedUntil, string? Resolved)
+{
+    /// <summary>Resolved by a person stays resolved; a mute is over at its time.</summary>
+    public AlertState StateAt(DateTimeOffset now) =>
+        Resolved is not null ? AlertState.Resolved
+        : Ended is not null ? AlertState.Ended
+        : Muted is not null && (MutedUntil is null || now < MutedUntil) ? AlertState.Muted
+        : Acknowledged is not null ? AlertState.Acknowledged
+        : AlertState.Open;
+
+    /// <summary>Every feature that its findings name, most telling first, each once.</summary>
+    public IEnumerable<AlertFeature> Features => Findings.SelectMany(finding => finding.Features).DistinctBy(feature => (feature.Feature, feature.Set));
+}
+
+/// <summary>A monitor as its last windows left it, over all partitions.</summary>
+public sealed record MonitorEntry(
+    MonitorId Monitor, Probe Probe, long Windows, long Rows, long Sequences, double FvuRows, double L0Rows, WindowClosed Last, ImmutableArray<WindowClosed> Recent)
+{
+    /// <summary>Windows kept for the API; the rest is in the log.</summary>
+    public const int RecentMaximum = 50;
+
+    /// <summary>FVU over all windows, each weighted by its rows.</summary>
+    public double Fvu => Rows == 0 ? 0 : FvuRows / Rows;
+    public double L0 => Rows == 0 ? 0 : L0Rows / Rows;
+}
+
+/// <summary>What the API, the metrics and the reports show: a fold of the whole event log. Readers see a snapshot.</summary>
+public sealed class MonitorRegister
+{
+    public sealed record Snapshot(
+        ImmutableSortedDictionary<(MonitorId, Probe), MonitorEntry> Monitors,
+        ImmutableDictionary<string, AlertEntry> Alerts,
+        ImmutableArray<string> AlertOrder,
+        ImmutableArray<BaselineFrozen> Baselines,
+        long Position)
+    {
+        public IEnumerable<AlertEntry> AlertsInOrder => AlertOrder.Select(id => Alerts[id]);
+    }
+
+    private volatile Snapshot current = new(
+        ImmutableSortedDictionary<(MonitorId, Probe), MonitorEntry>.Empty, ImmutableDictionary<string, AlertEntry>.Empty.WithComparers(StringComparer.Ordinal), [], [], 0);
+
+    public Snapshot Current => current;
+
+    public void Evolve(StoredEvent stored) => current = Evolve(current, EventJson.Read(stored.Data), stored.Actor) with { Position = stored.Position };
+
+    private static Snapshot Evolve(Snapshot now, AlertEvent fact, string actor) => fact switch
+    {
+        WindowClosed window => now with { Monitors = now.Monitors.SetItem((window.Monitor, window.Probe), After(now.Monitors.GetValueOrDefault((window.Monitor, window.Probe)), window)) },
+        DriftDetected raised => Opened(now, new(
+            raised.Alert, "drift", raised.Findings.MaxBy(finding => finding.Score)?.Detector ?? AlarmKey.DriftRule, raised.Severity, raised.Monitor, raised.Probe, raised.Partition,
+            raised.Attribution, raised, raised.Window, raised.Windows, raised.SequencesSeen, raised.Findings, null, null, null, null, null)),
+        HazardDetected raised => Opened(now, new(
+            raised.Alert, "hazard", raised.Hazard, raised.Severity, raised.Monitor, raised.Probe, raised.Partition,
+            raised.Attribution, raised, raised.Window, raised.Windows, raised.SequencesSeen, raised.Findings, null, null, null, null, null)),
+        DriftEnded ended => Changed(now, ended.Alert, alert => alert with { Ended = ended.WindowEnd }),
+        HazardEnded ended => Changed(now, ended.Alert, alert => alert with { Ended = ended.WindowEnd }),
+        AlertAcknowledged acknowledged => Changed(now, acknowledged.Alert, alert => alert with { Acknowledged = $"{actor}: {acknowledged.Note}" }),
+        AlertMuted muted => Changed(now, muted.Alert, alert => alert with { Muted = $"{actor}: {muted.Note}", MutedUntil = muted.Until }),
+        AlertResolved resolved => Changed(now, resolved.Alert, alert => alert with { Resolved = $"{actor}: {resolved.Note}" }),
+        // The sums of a baseline are not shown, and are large.
+        BaselineFrozen baseline => now with { Baselines = now.Baselines.Add(baseline with { Summary = [] }) },
+        _ => now,
+    };
+
+    private static MonitorEntry After(MonitorEntry? entry, WindowClosed window)
+    {
+        var slim = window with { Summary = [] };
+        var rows = window.Rows;
+        if (entry is null) return new(window.Monitor, window.Probe, 1, rows, window.Sequences, window.Fvu * rows, window.L0 * rows, slim, [slim]);
+        var recent = entry.Recent.Length == MonitorEntry.RecentMaximum ? entry.Recent.RemoveAt(0) : entry.Recent;
+        return entry with
+        {
+            Windows = entry.Windows + 1,
+            Rows = entry.Rows + rows,
+            Sequences = entry.Sequences + window.Sequences,
+            FvuRows = entry.FvuRows + window.Fvu * rows,
+            L0Rows = entry.L0Rows + window.L0 * rows,
+            Last = slim,
+            Recent = recent.Add(slim),
+        };
+    }
+
+    private static Snapshot Opened(Snapshot now, AlertEntry alert) =>
+        now with { Alerts = now.Alerts.SetItem(alert.Id, alert), AlertOrder = now.AlertOrder.Add(alert.Id) };
+
+    private static Snapshot Changed(Snapshot now, string id, Func<AlertEntry, AlertEntry> change) =>
+        now.Alerts.TryGetValue(id, out var alert) ? now with { Alerts = now.Alerts.SetItem(id, change(alert)) } : now;
+}

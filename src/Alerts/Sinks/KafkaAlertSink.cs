@@ -1,0 +1,68 @@
+using System.Text;
+using System.Text.Json;
+using Confluent.Kafka;
+using DriftWatch.Alerts.EventLog;
+
+namespace DriftWatch.Alerts.Sinks;
+
+/// <summary>One CloudEvent (1.0, structured JSON) per alert event to a Kafka topic, keyed by monitor.</summary>
+public sealed class KafkaAlertSink : IAlertSink, IDisposable
+{
+    private readonly string topic;
+    private readonly IProducer<byte[], byte[]> producer;
+
+    public KafkaAlertSink(IReadOnlyDictionary<string, string> settings, string topic, Action<string> warn)
+    {
+        this.topic = topic;
+        var config = new ProducerConfig(settings.ToDictionary()) { Acks = Acks.All, EnableIdempotence = true };
+        producer = new ProducerBuilder<byte[], byte[]>(config).SetLogHandler((_, message) => warn(message.Message)).SetErrorHandler((_, error) => warn(error.Reason)).Build();
+    }
+
+    public string Name => $"kafka:{topic}";
+
+    public Task SendAsync(StoredEvent stored, AlertEvent fact, CancellationToken stopping) => producer.ProduceAsync(
+        topic,
+        new()
+        {
+            Key = Encoding.UTF8.GetBytes(CloudEvent.SubjectOf(fact)),
+            Value = CloudEvent.Write(stored, fact),
+            Headers = new() { { "content-type", "application/cloudevents+json; charset=UTF-8"u8.ToArray() } },
+        },
+        stopping);
+
+    public void Dispose()
+    {
+        producer.Flush(TimeSpan.FromSeconds(10));
+        producer.Dispose();
+    }
+}
+
+/// <summary>An alert event in the CloudEvents 1.0 JSON format; made of the stored event alone, so a repeat is the same to the byte.</summary>
+public static class CloudEvent
+{
+    public static byte[] Write(StoredEvent stored, AlertEvent fact) => JsonSerializer.SerializeToUtf8Bytes(
+        new
+        {
+            specversion = "1.0",
+            id = stored.Id,
+            source = $"/driftwatch/{Uri.EscapeDataString(stored.Stream)}",
+            type = $"driftwatch.{stored.Type}",
+            subject = SubjectOf(fact),
+            time = EventChain.TimeText(stored.Time),
+            datacontenttype = "application/json",
+            data = fact,
+        },
+        EventJson.Options);
+
+    public static string SubjectOf(AlertEvent fact) => fact switch
+    {
+        DriftDetected alert => alert.Monitor.ToString(),
+        DriftEnded alert => alert.Monitor.ToString(),
+        HazardDetected alert => alert.Monitor.ToString(),
+        HazardEnded alert => alert.Monitor.ToString(),
+        AlertAcknowledged alert => alert.Monitor.ToString(),
+        AlertMuted alert => alert.Monitor.ToString(),
+        AlertResolved alert => alert.Monitor.ToString(),
+        _ => throw new ArgumentException($"{fact.GetType().Name} is no alert event", nameof(fact)),
+    };
+}

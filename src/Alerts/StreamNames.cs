@@ -1,0 +1,17 @@
+using DriftWatch.Analysis.Activations;
+
+namespace DriftWatch.Alerts;
+
+/// <summary>How streams are called. People and tools type these names.</summary>
+public static class StreamNames
+{
+    public const string Catalog = "catalog";
+    public const string WatchPrefix = "watch-";
+
+    public static string Watch(MonitorId monitor, int partition) => $"{WatchPrefix}{monitor}-{partition}";
+
+    public static string Baseline(MonitorId monitor) => $"baseline-{monitor}";
+
+    /// <summary>People act on any replica, so what they do never competes for the revision that fences a partition.</summary>
+    public static string Operator(MonitorId monitor) => $"operator-{monitor}";
+}

@@ -1,0 +1,94 @@
+using DriftWatch.Alerts.EventLog;
+using DriftWatch.Analysis;
+using DriftWatch.Analysis.Windows;
+
+namespace DriftWatch.Alerts;
+
+/// <summary>What the watcher believes: a fold of the event log, read from the store and from nothing else.</summary>
+/// <remarks>What was just appended is read back too, so there is one way in which belief changes. One caller at a time.</remarks>
+public sealed class WatchRecord(IEventLog log, Catalog catalog)
+{
+    private readonly Dictionary<string, long> revisions = new(StringComparer.Ordinal);
+    private readonly Dictionary<int, PartitionPosition> positions = [];
+    private long position;
+    private string? catalogHash;
+
+    public AlertBook Book { get; private set; } = AlertBook.Empty;
+    public BaselineBook Baselines { get; } = new(BaselineTargets.Of(catalog));
+
+    public PartitionPosition PositionOf(int partition) => positions.GetValueOrDefault(partition, PartitionPosition.Beginning);
+
+    /// <summary>Folds what was stored since, by whomever.</summary>
+    public async Task CatchUpAsync(CancellationToken stopping)
+    {
+        await foreach (var stored in log.ReadAllAsync(position, stopping))
+        {
+            var fact = EventJson.Read(stored.Data);
+            Book = AlertBook.Evolve(Book, fact);
+            Baselines.Evolve(fact, stored.Id);
+            if (fact is WindowClosed window) positions[window.Partition] = PositionOf(window.Partition).After(new(window.Monitor, window.Probe), window.Offsets);
+            if (fact is CatalogChanged changed) catalogHash = changed.Hash;
+            revisions[stored.Stream] = stored.Revision;
+            position = stored.Position;
+        }
+    }
+
+    /// <summary>Records the catalog in force if it is another than before.</summary>
+    public async Task RecordCatalogAsync(CancellationToken stopping)
+    {
+        if (catalogHash == catalog.Hash) return;
+        // No event time: the first window that names it dates it. Anything else would make two runs over the same data differ.
+        await AppendAsync(StreamNames.Catalog, [(new CatalogChanged(catalog.Hash, catalog.Content), $"{RevisionOf(StreamNames.Catalog)}|{catalog.Hash}")], null, stopping);
+    }
+
+    /// <summary>Stores a closed window with what is decided from it, and the baselines that are complete with it.</summary>
+    /// <returns>What was stored.</returns>
+    public async Task<IReadOnlyList<AlertEvent>> RecordAsync(JudgedWindow judged, int partition, CancellationToken stopping)
+    {
+        var closed = ClosedOf(judged, partition);
+        var decided = AlertPolicy.Decide(Book, closed, judged);
+        var place = $"{closed.Probe}|{closed.Offsets.Next}";
+        await AppendAsync(
+            StreamNames.Watch(closed.Monitor, partition),
+            [(closed, place), .. decided.Select(fact => (fact, $"{place}|{(fact as HazardDetected)?.Hazard ?? (fact as HazardEnded)?.Hazard}"))],
+            closed.End,
+            stopping);
+        return [closed, .. decided, .. await FreezeBaselinesAsync(stopping)];
+    }
+
+    /// <summary>Freezes what has its rows; after a crash between a window and its baseline this makes up for it.</summary>
+    public async Task<IReadOnlyList<AlertEvent>> FreezeBaselinesAsync(CancellationToken stopping)
+    {
+        var due = Baselines.Due().ToArray();
+        foreach (var baseline in due)
+            await AppendAsync(StreamNames.Baseline(baseline.Monitor), [(baseline, $"{baseline.Probe}|{baseline.Encoding}|{baseline.Hash}")], baseline.End, stopping);
+        return due;
+    }
+
+    private long RevisionOf(string stream) => revisions.GetValueOrDefault(stream, -1);
+
+    private async Task AppendAsync(string stream, IReadOnlyList<(AlertEvent Fact, string Name)> facts, DateTimeOffset? time, CancellationToken stopping)
+    {
+        Guid? cause = null;
+        var events = new List<NewEvent>(facts.Count);
+        foreach (var (fact, name) in facts)
+        {
+            var id = EventId.From($"{stream}|{EventJson.TypeOf(fact)}|{name}");
+            events.Add(new(id, EventJson.TypeOf(fact), time, "driftwatch", cause, EventJson.Write(fact)));
+            cause ??= id;
+        }
+        await log.AppendAsync(stream, RevisionOf(stream), events, stopping);
+        await CatchUpAsync(stopping);
+    }
+
+    private WindowClosed ClosedOf(JudgedWindow judged, int partition)
+    {
+        var (window, plan) = (judged.Window, judged.Plan);
+        var summary = window.Summary;
+        return new(
+            window.Key.Monitor, window.Key.Probe, partition, window.Offsets, window.Start, window.End,
+            summary.Rows, summary.Sequences, summary.RowsNotFinite, summary.RowsZero, summary.RowsOutlier, summary.Fvu, summary.L0.Ratio,
+            window.Rejected, plan.Space.Id, plan.Space.Dictionary.Hash, plan.Transform.Hash, plan.EncodingHash, catalog.Hash, judged.Baseline?.Hash,
+            judged.Findings, SummaryCodec.Encode(summary));
+    }
+}

@@ -1,0 +1,107 @@
+using DriftWatch.Analysis.Encoding;
+
+namespace DriftWatch.Analysis.Activations;
+
+/// <summary>The rows of a batch that count, sequence after sequence, and how many were left out and why.</summary>
+/// <remarks>Depends on nothing but the sequence itself, so cutting a stream into other messages (between sequences) changes nothing.</remarks>
+public sealed class RowSelection
+{
+    // A norm of 10¹⁰ is no activation; its products would overflow float32 and spread ∞, so it counts as not finite. NaN fails the comparison too.
+    private const double EnergyMaximum = 1e20;
+
+    // Below it the factor that brings a row to norm √D is beyond float32.
+    private const double ZeroEnergy = 1e-60;
+
+    private readonly List<(int First, int Rows)> sequences = [];
+    private float[] rowsBD = [];
+    private double[] energyB = [];
+    private int kept;
+
+    public int Kept => kept;
+    public int NotFinite { get; private set; }
+    public int Zero { get; private set; }
+    public int Outliers { get; private set; }
+    public int Width { get; private set; }
+
+    /// <summary>Row-major <c>[kept, width]</c>.</summary>
+    public ReadOnlySpan<float> RowsBD => rowsBD.AsSpan(0, kept * Width);
+
+    /// <summary>‖x‖² of each kept row.</summary>
+    public ReadOnlySpan<double> EnergyB => energyB.AsSpan(0, kept);
+
+    /// <summary>First kept row and number of kept rows of each sequence that has any.</summary>
+    public IReadOnlyList<(int First, int Rows)> Sequences => sequences;
+
+    /// <param name="outlierNorm">A row is an outlier above this many times the median norm of its sequence.</param>
+    /// <param name="leaveOutZeroRows">The dictionary's normalisation divides by the norm.</param>
+    public void Select(ActivationBatch batch, double outlierNorm, bool leaveOutZeroRows)
+    {
+        Reset(batch);
+        var norms = new double[batch.Rows];
+        foreach (var rowsOfSequence in RowsBySequence(batch))
+        {
+            var first = kept;
+            foreach (var row in rowsOfSequence)
+            {
+                var rowD = rowsBD.AsSpan(kept * Width, Width);
+                batch.Widen(row, rowD);
+                var energy = Energy.Of(rowD);
+                if (!(energy <= EnergyMaximum)) NotFinite++;
+                else if (energy < ZeroEnergy && leaveOutZeroRows) Zero++;
+                else energyB[kept++] = energy;
+            }
+            DropOutliers(first, outlierNorm, norms);
+            if (kept > first) sequences.Add((first, kept - first));
+        }
+    }
+
+    private void Reset(ActivationBatch batch)
+    {
+        Width = batch.Width;
+        (kept, NotFinite, Zero, Outliers) = (0, 0, 0, 0);
+        sequences.Clear();
+        if (rowsBD.Length < batch.Rows * Width) rowsBD = new float[batch.Rows * Width];
+        if (energyB.Length < batch.Rows) energyB = new double[batch.Rows];
+    }
+
+    /// <summary>Row numbers of each sequence in order; the rows of a sequence need not stand together in the message.</summary>
+    private static IEnumerable<int[]> RowsBySequence(ActivationBatch batch)
+    {
+        var rows = new int[batch.Sequences][];
+        var lengths = new int[batch.Sequences];
+        foreach (var sequence in batch.SequenceOf) lengths[sequence]++;
+        for (var s = 0; s < rows.Length; s++) rows[s] = new int[lengths[s]];
+        Array.Clear(lengths);
+        for (var row = 0; row < batch.Rows; row++)
+        {
+            var sequence = batch.SequenceOf[row];
+            rows[sequence][lengths[sequence]++] = row;
+        }
+        return rows;
+    }
+
+    private void DropOutliers(int first, double outlierNorm, double[] norms)
+    {
+        var count = kept - first;
+        for (var i = 0; i < count; i++) norms[i] = energyB[first + i];
+        Array.Sort(norms, 0, count);
+        // Energies are squares: compare with the square of the factor. The lower median, so that half of a sequence being huge is not normal.
+        var limit = count == 0 ? 0 : norms[(count - 1) / 2] * outlierNorm * outlierNorm;
+        var to = first;
+        for (var from = first; from < first + count; from++)
+        {
+            if (energyB[from] > limit && limit > 0)
+            {
+                Outliers++;
+                continue;
+            }
+            if (to != from)
+            {
+                rowsBD.AsSpan(from * Width, Width).CopyTo(rowsBD.AsSpan(to * Width, Width));
+                energyB[to] = energyB[from];
+            }
+            to++;
+        }
+        kept = to;
+    }
+}

@@ -1,0 +1,194 @@
+using System.Buffers.Binary;
+using System.Text.Json;
+
+namespace DriftWatch.Analysis.Activations;
+
+/// <summary>Bytes that are not what they should be; the message says what was found and what to use instead.</summary>
+public sealed class MalformedException(string reason, string message) : Exception(message)
+{
+    /// <summary>A short, fixed word for counting: <c>truncated</c>, <c>bad-dtype</c>, … Never made of input.</summary>
+    public string Reason { get; } = reason;
+}
+
+/// <summary>One tensor of a safetensors file; offsets count from the end of the header.</summary>
+public readonly record struct TensorEntry(string Name, string DType, int[] Shape, long Start, long End)
+{
+    public long Bytes => End - Start;
+
+    public override string ToString() => $"{Name} {DType} [{string.Join(", ", Shape)}]";
+}
+
+/// <summary>
+/// The header of a safetensors file: 8 bytes little-endian length, then JSON {name: {dtype, shape, data_offsets}} and <c>__metadata__</c>.
+/// Everything is checked against the file's length before a byte of data is touched or any array of its size allocated.
+/// </summary>
+public sealed class SafetensorsHeader
+{
+    /// <summary>Bound on the JSON header of a message; weights of large models may use more (see <see cref="WeightsHeaderBytesMaximum"/>).</summary>
+    public const int MessageHeaderBytesMaximum = 64 * 1024;
+    public const int WeightsHeaderBytesMaximum = 16 * 1024 * 1024;
+    private const int TensorsMaximum = 4096;
+    private const int RankMaximum = 8;
+
+    private readonly Dictionary<string, TensorEntry> tensors = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> metadata = new(StringComparer.Ordinal);
+
+    public IReadOnlyDictionary<string, TensorEntry> Tensors => tensors;
+    public IReadOnlyDictionary<string, string> Metadata => metadata;
+
+    /// <summary>Where the data begins in the file.</summary>
+    public int DataStart { get; private init; }
+
+    /// <summary>Length of the JSON header as the first eight bytes say it, checked against what there is.</summary>
+    public static int JsonLength(ReadOnlySpan<byte> firstBytes, long fileLength, int headerBytesMaximum)
+    {
+        if (fileLength < 8 || firstBytes.Length < 8)
+            throw new MalformedException("truncated", $"{fileLength} bytes are too few for a safetensors file; it begins with 8 bytes of header length");
+        var length = BinaryPrimitives.ReadUInt64LittleEndian(firstBytes);
+        if (length > (ulong)headerBytesMaximum)
+            throw new MalformedException("header-too-large", $"the safetensors header says {length} bytes; at most {headerBytesMaximum} are accepted");
+        if ((long)length > fileLength - 8)
+            throw new MalformedException("truncated", $"the safetensors header says {length} bytes but only {fileLength - 8} follow");
+        return (int)length;
+    }
+
+    /// <summary>Reads the header of a whole file in memory.</summary>
+    public static SafetensorsHeader Read(ReadOnlySpan<byte> file, int headerBytesMaximum)
+    {
+        var length = JsonLength(file, file.Length, headerBytesMaximum);
+        return Parse(file.Slice(8, length), file.Length);
+    }
+
+    /// <param name="json">The header alone.</param>
+    /// <param name="fileLength">Length of the whole file, header included.</param>
+    public static SafetensorsHeader Parse(ReadOnlySpan<byte> json, long fileLength)
+    {
+        var header = new SafetensorsHeader { DataStart = 8 + json.Length };
+        var dataLength = fileLength - header.DataStart;
+        try
+        {
+            var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = 4 });
+            Expect(ref reader, JsonTokenType.StartObject, "the header");
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                var name = reader.GetString()!;
+                if (name == "__metadata__") header.ReadMetadata(ref reader);
+                else header.ReadTensor(name, ref reader, dataLength);
+            }
+            if (reader.TokenType != JsonTokenType.EndObject) throw new MalformedException("bad-header", "the safetensors header is not one JSON object");
+            // Spaces may pad the header to an alignment; anything else behind the object is refused by the reader.
+            while (reader.Read()) { }
+        }
+        catch (Exception error) when (error is JsonException or InvalidOperationException or FormatException)
+        {
+            // InvalidOperationException: a string in the header is not valid UTF-8 or UTF-16.
+            throw new MalformedException("bad-header", "the safetensors header is not valid JSON");
+        }
+        header.RefuseOverlaps(dataLength);
+        return header;
+    }
+
+    private static void Expect(ref Utf8JsonReader reader, JsonTokenType type, string what)
+    {
+        if (!reader.Read() || reader.TokenType != type) throw new MalformedException("bad-header", $"{what} of the safetensors file is not a {type}");
+    }
+
+    private void ReadMetadata(ref Utf8JsonReader reader)
+    {
+        Expect(ref reader, JsonTokenType.StartObject, "__metadata__");
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var key = reader.GetString()!;
+            if (!reader.Read() || reader.TokenType != JsonTokenType.String)
+                throw new MalformedException("bad-metadata", "a value in __metadata__ is not a string; safetensors allows only strings there");
+            if (!metadata.TryAdd(key, reader.GetString()!)) throw new MalformedException("bad-header", "a key stands twice in __metadata__");
+        }
+    }
+
+    private void ReadTensor(string name, ref Utf8JsonReader reader, long dataLength)
+    {
+        string? dtype = null;
+        int[]? shape = null;
+        (long Start, long End)? offsets = null;
+        Expect(ref reader, JsonTokenType.StartObject, "a tensor's entry");
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var key = reader.GetString();
+            reader.Read();
+            switch (key)
+            {
+                case "dtype" when reader.TokenType == JsonTokenType.String && dtype is null:
+                    dtype = reader.GetString();
+                    break;
+                case "shape" when shape is null:
+                    shape = [.. ReadNumbers(ref reader, RankMaximum).Select(size =>
+                        size <= int.MaxValue ? (int)size : throw new MalformedException("bad-shape", $"a dimension of {Shown(name)} is {size}; at most {int.MaxValue} is accepted"))];
+                    break;
+                case "data_offsets" when offsets is null:
+                    var pair = ReadNumbers(ref reader, 2);
+                    if (pair.Count != 2) throw new MalformedException("bad-offsets", $"data_offsets of {Shown(name)} is not a pair");
+                    offsets = (pair[0], pair[1]);
+                    break;
+                default:
+                    throw new MalformedException("bad-header", $"the entry of {Shown(name)} holds an unknown, repeated or mistyped key; it has dtype, shape and data_offsets");
+            }
+        }
+        if (dtype is null || shape is null || offsets is not var (start, end))
+            throw new MalformedException("bad-header", $"the entry of {Shown(name)} lacks dtype, shape or data_offsets");
+        if (start > end || end > dataLength)
+            throw new MalformedException(end > dataLength ? "truncated" : "bad-offsets", $"data_offsets of {Shown(name)} are [{start}, {end}] but {dataLength} bytes of data follow the header");
+
+        var bytes = SizeOf(dtype, name);
+        foreach (var size in shape)
+        {
+            // Checked step by step: the product of a shape may pass 2^63.
+            if (size != 0 && bytes > long.MaxValue / size) throw new MalformedException("bad-shape", $"the shape of {Shown(name)} is larger than any file");
+            bytes *= size;
+        }
+        if (bytes != end - start) throw new MalformedException("bad-shape", $"{Shown(name)} is {Shown(dtype)} [{string.Join(", ", shape)}], {bytes} bytes, but its data_offsets span {end - start}");
+        if (tensors.Count == TensorsMaximum) throw new MalformedException("bad-header", $"the file holds more than {TensorsMaximum} tensors");
+        if (!tensors.TryAdd(name, new(name, dtype, shape, start, end))) throw new MalformedException("bad-header", $"the tensor {Shown(name)} stands twice in the header");
+    }
+
+    private static List<long> ReadNumbers(ref Utf8JsonReader reader, int most)
+    {
+        if (reader.TokenType != JsonTokenType.StartArray) throw new MalformedException("bad-header", "shape or data_offsets is not a list");
+        var numbers = new List<long>();
+        while (reader.Read() && reader.TokenType == JsonTokenType.Number)
+        {
+            if (numbers.Count == most) throw new MalformedException("bad-shape", $"a shape or data_offsets has more than {most} numbers");
+            if (!reader.TryGetInt64(out var number) || number < 0) throw new MalformedException("bad-offsets", "a shape or offset is not a whole number of 0 or more");
+            numbers.Add(number);
+        }
+        if (reader.TokenType != JsonTokenType.EndArray) throw new MalformedException("bad-header", "shape or data_offsets holds something that is not a number");
+        return numbers;
+    }
+
+    private void RefuseOverlaps(long dataLength)
+    {
+        var end = 0L;
+        foreach (var tensor in tensors.Values.OrderBy(tensor => tensor.Start).ThenBy(tensor => tensor.End))
+        {
+            if (tensor.Start < end) throw new MalformedException("overlapping-offsets", $"the tensor {Shown(tensor.Name)} overlaps the one before it");
+            if (tensor.Start > end) throw new MalformedException("bad-offsets", $"{tensor.Start - end} bytes before the tensor {Shown(tensor.Name)} belong to no tensor");
+            end = tensor.End;
+        }
+        if (end != dataLength) throw new MalformedException("bad-offsets", $"{dataLength - end} bytes at the end of the file belong to no tensor");
+    }
+
+    private static long SizeOf(string dtype, string name) => dtype switch
+    {
+        "F64" or "I64" or "U64" => 8,
+        "F32" or "I32" or "U32" => 4,
+        "F16" or "BF16" or "I16" or "U16" => 2,
+        "U8" or "I8" or "BOOL" or "F8_E4M3" or "F8_E5M2" => 1,
+        _ => throw new MalformedException("bad-dtype", $"{Shown(name)} has dtype {Shown(dtype)}, which safetensors does not name"),
+    };
+
+    /// <summary>Names from the file, short enough and clean enough for a log line.</summary>
+    public static string Shown(string text)
+    {
+        var clean = new string([.. text.Take(60).Select(c => char.IsControl(c) || char.IsSurrogate(c) ? '?' : c)]);
+        return $"'{clean}{(text.Length > 60 ? "…" : "")}'";
+    }
+}

@@ -1,0 +1,58 @@
+using DriftWatch.Analysis.Windows;
+
+namespace DriftWatch.Analysis.Detection;
+
+/// <summary>Do features fire more, or less, often per token than in the baseline?</summary>
+/// <remarks>
+/// Intuition: for each feature two coins, one per side; how surprising are these counts if both are the same coin, when the tokens of a prompt are tossed together?
+/// Score: −log₁₀ of the smallest p-value. Effect: the largest factor between the rates among the features that drifted.
+/// A feature has drifted when its clustered z survives Benjamini–Hochberg over all features tested in the window and its rate changed by
+/// <see cref="DetectionOptions.RateRatio"/> or more. The window has when <see cref="DetectionOptions.FeaturesShare"/> of the tested features
+/// have, and three at least: a benign retraining nudges many rates a little and a handful past any factor.
+/// Tested are features that fired in at least ten sequences of both sides together with five expected in each: below that the normal approximation lies;
+/// <see cref="NewFeature"/> and <see cref="SilentFeature"/> look there with exact tests.
+/// Not done: correction for looking after every window (features are dependent and so are windows); <see cref="DetectionOptions.RaiseAfter"/> asks for two windows in a row.
+/// </remarks>
+public sealed class FiringRateShift(DetectionOptions options) : IDetector
+{
+    private const int FeaturesMinimum = 3;
+    private const double ExpectedSequencesMinimum = 5;
+    private const long FiringSequencesMinimum = 10;
+
+    public string Name => "firing-rate-shift";
+
+    public Finding Judge(WindowSummary window, Baseline baseline)
+    {
+        var firingF = window.FiringF();
+        var share = (double)window.Sequences / (window.Sequences + baseline.Summary.Sequences);
+        var tested = new List<FeatureEvidence>();
+        for (var f = 0; f < firingF.Length; f++)
+        {
+            var (now, then) = (firingF[f], baseline.FiringF[f]);
+            var fired = now.Sequences + then.Sequences;
+            if (fired < FiringSequencesMinimum || fired * Math.Min(share, 1 - share) < ExpectedSequencesMinimum) continue;
+            var (here, there) = (ClusteredRatio.Of(now, window), ClusteredRatio.Of(then, baseline.Summary));
+            var z = Statistics.ClusteredZ(here, there);
+            tested.Add(new(f, null, there.Ratio, here.Ratio, z, Statistics.NormalP(z)));
+        }
+        if (tested.Count == 0) return Finding.Without(Name, Verdict.Undecided, 0, 1, "no feature fired in enough sequences to compare its rate");
+
+        var limit = Statistics.BenjaminiHochberg([.. tested.Select(feature => feature.P)], options.FalseDiscoveryRate);
+        var drifted = tested.Where(feature => feature.P <= limit && Factor(feature) >= options.RateRatio).OrderByDescending(feature => Math.Abs(feature.Z)).ThenBy(feature => feature.Feature).ToArray();
+        var score = -Math.Log10(Math.Max(tested.Min(feature => feature.P), double.Epsilon));
+        return Finding.With(
+            Name,
+            drifted.Length >= Math.Max(FeaturesMinimum, options.FeaturesShare * tested.Count) ? Verdict.Drift : Verdict.Steady,
+            score,
+            drifted.Length == 0 ? 1 : drifted.Max(Factor),
+            $"{drifted.Length} of {tested.Count} features changed their firing rate by a factor of {options.RateRatio} or more",
+            drifted);
+    }
+
+    /// <summary>Up or down, 1 or more; bounded, so that a rate of 0 is a large factor and not an infinite one.</summary>
+    private static double Factor(FeatureEvidence feature)
+    {
+        var (low, high) = feature.Rate < feature.BaselineRate ? (feature.Rate, feature.BaselineRate) : (feature.BaselineRate, feature.Rate);
+        return Math.Min(1000, high / Math.Max(low, 1e-12));
+    }
+}

@@ -1,0 +1,78 @@
+using System.Collections.Immutable;
+using DriftWatch.Analysis.Activations;
+using DriftWatch.Analysis.Detection;
+using DriftWatch.Analysis.Encoding;
+using DriftWatch.Analysis.Windows;
+
+namespace DriftWatch.Analysis;
+
+/// <summary>A closed window and what the detectors say of it.</summary>
+/// <param name="Baseline">What it was compared with; null: none is frozen yet, and nothing is decided.</param>
+public sealed record JudgedWindow(ClosedWindow Window, ModelPlan Plan, Baseline? Baseline, ImmutableArray<Finding> Findings);
+
+/// <summary>③ to ⑥: rows to features to windows to findings. One caller at a time; buffers are reused.</summary>
+public sealed class DriftAnalyzer(Catalog catalog)
+{
+    private readonly RowSelection rows = new();
+    private readonly SparseCodes codes = new();
+    private readonly Dictionary<SparseAutoencoder, Reconstruction> reconstructions = new(ReferenceEqualityComparer.Instance);
+    private float[] reconstructionD = [];
+
+    /// <summary>What became of the last batch's rows.</summary>
+    public RowSelection Rows => rows;
+
+    /// <summary>The windows that the message at <paramref name="offset"/> closes, usually none, in the order in which they must be stored.</summary>
+    public IEnumerable<ClosedWindow> Analyze(PartitionWindows windows, ActivationBatch batch, long offset)
+    {
+        var key = new WindowKey(batch.Monitor, batch.Probe);
+        foreach (var old in windows.Advance(batch.SampledAt, offset)) yield return old;
+        if (windows.HasAlready(key, offset)) yield break;
+
+        var plan = catalog.PlanFor(batch.Monitor) ?? throw new InvalidOperationException($"{batch.Monitor} is not in the catalog; decoding should have refused it");
+        rows.Select(batch, plan.Windows.OutlierNorm, plan.Space.Dictionary.Normalization == InputNormalization.ConstantNormRescale);
+        var window = windows.WindowFor(key, batch.SampledAt, offset, () => new(plan.Space.Dictionary.Features, plan.Space.Dictionary.Width, plan.Sets));
+        AddTo(window, plan);
+        foreach (var full in windows.CloseFull(key, offset)) yield return full;
+    }
+
+    public static JudgedWindow Judge(ClosedWindow window, ModelPlan plan, Baseline? baseline) =>
+        new(window, plan, baseline, baseline is null ? [] : [.. plan.Detectors.Select(detector => Judge(detector, window.Summary, plan, baseline))]);
+
+    /// <summary>Hazard rules carry their own minimum of sequences; all other detectors share one.</summary>
+    private static Finding Judge(IDetector detector, WindowSummary window, ModelPlan plan, Baseline baseline) =>
+        detector is HazardDetector || window.Sequences >= plan.Detection.SequencesMinimum
+            ? detector.Judge(window, baseline)
+            : Finding.Without(detector.Name, Verdict.Undecided, 0, 0, $"{window.Sequences} sequences are too few; detection.sequencesMinimum is {plan.Detection.SequencesMinimum}");
+
+    private void AddTo(SummaryBuilder window, ModelPlan plan)
+    {
+        window.RowsNotFinite += rows.NotFinite;
+        window.RowsZero += rows.Zero;
+        window.RowsOutlier += rows.Outliers;
+
+        var sae = plan.Space.Dictionary;
+        var mappedBD = plan.Transform.Apply(rows.RowsBD);
+        plan.Space.Encoder.Encode(mappedBD, codes);
+        foreach (var (first, count) in rows.Sequences)
+        {
+            var (energy, error) = (0.0, 0.0);
+            for (var row = first; row < first + count; row++)
+            {
+                var rowD = mappedBD.Slice(row * sae.Width, sae.Width);
+                energy += Energy.Of(rowD);
+                error += ErrorOf(rowD, row, sae);
+            }
+            window.AddSequence(mappedBD.Slice(first * sae.Width, count * sae.Width), codes, first, energy, error);
+        }
+    }
+
+    /// <summary>‖x − x̂‖².</summary>
+    private double ErrorOf(ReadOnlySpan<float> rowD, int row, SparseAutoencoder sae)
+    {
+        if (!reconstructions.TryGetValue(sae, out var reconstruction)) reconstructions[sae] = reconstruction = new(sae);
+        if (reconstructionD.Length < sae.Width) reconstructionD = new float[sae.Width];
+        var estimateD = reconstructionD.AsSpan(0, sae.Width);
+        reconstruction.Decode(codes.FeaturesOf(row), codes.ValuesOf(row), RowNormalization.Of(rowD, sae), estimateD);
+        return Energy.OfDifference(rowD, estimateD);
+    }
+}

@@ -1,0 +1,59 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using DriftWatch.Analysis.Activations;
+
+namespace DriftWatch.Analysis.Encoding.Formats;
+
+/// <summary>Opens a dictionary of any format that is known here; refuses what it would compute wrongly.</summary>
+public static class DictionaryReader
+{
+    // Every format of the field has one line here.
+    private static readonly IDictionaryFormat[] formats =
+    [
+        new SaeLensFormat(),
+    ];
+
+    /// <exception cref="MalformedException">What was found and what to use instead; reason <c>dictionary</c>.</exception>
+    public static SparseAutoencoder Read(IWeightFiles files, DictionaryHints hints)
+    {
+        var fitting = formats.Where(format => format.Fits(files)).ToArray();
+        if (fitting.Length != 1)
+            throw Refused(fitting.Length == 0
+                ? $"{files.Path} is no dictionary that DriftWatch reads. It reads {string.Join("; ", formats.Select(format => $"{format.Name} ({format.Files})"))}."
+                : $"{files.Path} could be {string.Join(" or ", fitting.Select(format => format.Name))}. Keep the files of one format in a folder.");
+        try
+        {
+            var sae = fitting[0].Read(files, hints);
+            return Checked(sae with { Format = fitting[0].Name, Hash = HashOf(sae) }, files);
+        }
+        catch (MalformedException error) when (error.Reason != "dictionary")
+        {
+            throw Refused($"{files.Path}: {error.Message}.");
+        }
+    }
+
+    internal static MalformedException Refused(string message) => new("dictionary", message);
+
+    private static SparseAutoencoder Checked(SparseAutoencoder sae, IWeightFiles files)
+    {
+        foreach (var (name, values) in new (string, float[])[]
+                 {
+                     ("the encoder", sae.EncoderDF), ("the decoder", sae.DecoderFD), ("the encoder bias", sae.EncoderBiasF), ("the decoder bias", sae.DecoderBiasD),
+                     ("the threshold", sae.ThresholdF), ("r_mag", sae.MagnitudeScaleF), ("b_mag", sae.MagnitudeBiasF),
+                 })
+            if (Array.FindIndex(values, value => !float.IsFinite(value)) is var at && at >= 0)
+                throw Refused($"{files.Path}: {name} holds {values[at]} at index {at}; a trained dictionary is finite. The file may be damaged.");
+        return sae;
+    }
+
+    /// <summary>SHA-256 over everything that decides the numbers; metadata that changes none of them does not count.</summary>
+    private static string HashOf(SparseAutoencoder sae)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(System.Text.Encoding.UTF8.GetBytes(
+            $"{sae.Kind}|{sae.Width}|{sae.Features}|{sae.K}|{sae.RescaleByDecoderNorm}|{sae.SubtractDecoderBias}|{sae.Normalization}|{BitConverter.SingleToInt32Bits(sae.InputScale)}|"));
+        foreach (var values in new[] { sae.EncoderDF, sae.DecoderFD, sae.EncoderBiasF, sae.DecoderBiasD, sae.ThresholdF, sae.MagnitudeScaleF, sae.MagnitudeBiasF })
+            hash.AppendData(MemoryMarshal.AsBytes<float>(values));
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+}

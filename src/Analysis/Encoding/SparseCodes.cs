@@ -1,0 +1,33 @@
+namespace DriftWatch.Analysis.Encoding;
+
+/// <summary>Features of a batch, sparse by row (CSR): row r's are at RowStart[r] to RowStart[r + 1], ascending by feature. Buffers grow and are reused.</summary>
+public sealed class SparseCodes
+{
+    private int[] rowStart = new int[1];
+    private int[] feature = new int[1024];
+    private float[] value = new float[1024];
+
+    public int Rows { get; private set; }
+    public int Count => rowStart[Rows];
+
+    public ReadOnlySpan<int> FeaturesOf(int row) => feature.AsSpan(rowStart[row]..rowStart[row + 1]);
+    public ReadOnlySpan<float> ValuesOf(int row) => value.AsSpan(rowStart[row]..rowStart[row + 1]);
+
+    public void Clear() => Rows = 0;
+
+    /// <summary>Appends the next row.</summary>
+    public void AddRow(ReadOnlySpan<int> features, ReadOnlySpan<float> values)
+    {
+        var start = Count;
+        var end = start + features.Length;
+        if (rowStart.Length < Rows + 2) Array.Resize(ref rowStart, Math.Max(Rows + 2, rowStart.Length * 2));
+        if (feature.Length < end)
+        {
+            Array.Resize(ref feature, Math.Max(end, feature.Length * 2));
+            Array.Resize(ref value, feature.Length);
+        }
+        features.CopyTo(feature.AsSpan(start));
+        values.CopyTo(value.AsSpan(start));
+        rowStart[++Rows] = end;
+    }
+}

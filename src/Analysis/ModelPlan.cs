@@ -1,0 +1,69 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using DriftWatch.Analysis.Activations;
+using DriftWatch.Analysis.Canonical;
+using DriftWatch.Analysis.Detection;
+using DriftWatch.Analysis.Encoding;
+using DriftWatch.Analysis.Windows;
+
+namespace DriftWatch.Analysis;
+
+/// <summary>A versioned list of features that models of a family are compared in: the reference dictionary's, unless a map says otherwise.</summary>
+public sealed record CanonicalSpace(string Id, IEncoder Encoder, FeatureLabels Labels)
+{
+    public SparseAutoencoder Dictionary => Encoder.Dictionary;
+}
+
+/// <summary>Where a model's baseline comes from.</summary>
+/// <param name="From">The monitor whose rows it is learned from.</param>
+/// <param name="Rows">How many rows of traffic before it is frozen.</param>
+/// <param name="CanaryRows">How many canary rows before theirs is.</param>
+public sealed record BaselineSource(MonitorId From, long Rows, long CanaryRows);
+
+/// <summary>How the rows of one model at one hook are analysed: what the catalog says, loaded.</summary>
+public sealed record ModelPlan
+{
+    public required string Model { get; init; }
+    public required string Hook { get; init; }
+    public required CanonicalSpace Space { get; init; }
+    public required ITransform Transform { get; init; }
+    public required BaselineSource Baseline { get; init; }
+    public required ImmutableArray<HazardRule> Hazards { get; init; }
+    public required WindowOptions Windows { get; init; }
+    public required DetectionOptions Detection { get; init; }
+
+    /// <summary>Every set that some rule of the space watches, each once, in one order.</summary>
+    public ImmutableArray<FeatureSet> Sets => sets.IsDefault
+        ? sets = [.. Hazards.SelectMany(hazard => hazard.Sets).GroupBy(set => set.Key, StringComparer.Ordinal).Select(group => group.First()).OrderBy(set => set.Key, StringComparer.Ordinal)]
+        : sets;
+
+    private ImmutableArray<FeatureSet> sets;
+
+    /// <summary>Summaries compare only when this is equal: same dictionary, same transform, same rows left out.</summary>
+    public string EncodingHash => encodingHash ??= Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes($"{Space.Dictionary.Hash}|{Transform.Hash}|{Windows.OutlierNorm:R}")));
+
+    private string? encodingHash;
+
+    /// <summary>The detectors, in the order in which their findings are stored. A new one is one file and one line here.</summary>
+    public ImmutableArray<IDetector> Detectors => detectors.IsDefault
+        ? detectors =
+        [
+            new FiringRateShift(Detection),
+            new NewFeature(Detection),
+            new SilentFeature(Detection),
+            new EncoderFit(Detection),
+            new ActivationMeanShift(Detection),
+            .. Hazards.Select(hazard => new HazardDetector(hazard)),
+        ]
+        : detectors;
+
+    private ImmutableArray<IDetector> detectors;
+}
+
+/// <summary>What the operator's folder says, loaded and checked.</summary>
+/// <param name="Hash">SHA-256 of <paramref name="Content"/>; windows name it.</param>
+/// <param name="Content">Everything that decides findings, as canonical JSON: rules and options in force, hashes of weights.</param>
+public sealed record Catalog(string Hash, string Content, ImmutableArray<ModelPlan> Models)
+{
+    public ModelPlan? PlanFor(MonitorId monitor) => Models.FirstOrDefault(plan => plan.Model == monitor.Model && plan.Hook == monitor.Hook);
+}

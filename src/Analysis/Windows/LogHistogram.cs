@@ -1,0 +1,53 @@
+using System.Collections.Immutable;
+
+namespace DriftWatch.Analysis.Windows;
+
+/// <summary>Counts of positive numbers in bins of a sixty-fourth of an octave: mergeable, exact in its counts, sparse.</summary>
+/// <remarks>
+/// The bin is the number's exponent and the first six bits of its mantissa, so it needs no logarithm and is the same on every machine.
+/// A bin is between 0.8 and 1.6 % wide: a quantile read from it is off by at most that, and the counts above a bin's edge are exact.
+/// </remarks>
+public sealed class LogHistogram
+{
+    private const int MantissaShift = 52 - 6;
+
+    public static readonly LogHistogram Empty = new(ImmutableSortedDictionary<int, long>.Empty);
+
+    private readonly ImmutableSortedDictionary<int, long> counts;
+
+    private LogHistogram(ImmutableSortedDictionary<int, long> counts) => this.counts = counts;
+
+    public static LogHistogram From(IEnumerable<KeyValuePair<int, long>> bins) => new(ImmutableSortedDictionary.CreateRange(bins));
+
+    /// <summary>Bin → count, ascending.</summary>
+    public IReadOnlyDictionary<int, long> Bins => counts;
+    public long Total => counts.Values.Sum();
+
+    /// <summary>0 and less share the bin 0.</summary>
+    public static int BinOf(double value) => value > 0 ? (int)(BitConverter.DoubleToInt64Bits(value) >> MantissaShift) : 0;
+
+    /// <summary>The smallest number of a bin.</summary>
+    public static double EdgeOf(int bin) => BitConverter.Int64BitsToDouble((long)bin << MantissaShift);
+
+    public LogHistogram Merge(LogHistogram other)
+    {
+        var merged = counts.ToBuilder();
+        foreach (var (bin, count) in other.counts) merged[bin] = merged.GetValueOrDefault(bin) + count;
+        return new(merged.ToImmutable());
+    }
+
+    /// <summary>The first bin with at least <paramref name="share"/> of the counts at or below it; 0 for an empty histogram.</summary>
+    public int QuantileBin(double share)
+    {
+        var (wanted, seen) = (share * Total, 0L);
+        foreach (var (bin, count) in counts)
+        {
+            seen += count;
+            if (seen >= wanted) return bin;
+        }
+        return 0;
+    }
+
+    /// <summary>How many lie above a bin.</summary>
+    public long CountAbove(int bin) => counts.Where(entry => entry.Key > bin).Sum(entry => entry.Value);
+}

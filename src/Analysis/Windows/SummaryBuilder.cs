@@ -1,0 +1,154 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using DriftWatch.Analysis.Encoding;
+
+namespace DriftWatch.Analysis.Windows;
+
+/// <summary>Adds up sequences into a <see cref="WindowSummary"/>: O(non-zeros + width) each, whatever the dictionary's size.</summary>
+public sealed class SummaryBuilder(int features, int width, ImmutableArray<FeatureSet> sets)
+{
+    private readonly Dictionary<(int Feature, int Count), long> firingCounts = [];
+    private readonly Dictionary<int, (long RowsByLength, ExactSum Magnitude)> fired = [];
+    private readonly Firing[] setFiring = new Firing[sets.Length];
+    private readonly SetCounter[] setCounters = [.. sets.Select(set => new SetCounter(set))];
+    private readonly Dictionary<int, long> fvuBins = [], normBins = [], l0Bins = [];
+    private readonly ExactSum[] sumD = new ExactSum[width], squareD = new ExactSum[width], sequenceSquareD = new ExactSum[width], sequenceByLengthD = new ExactSum[width];
+
+    // One sequence's scratch.
+    private readonly int[] countF = new int[features];
+    private readonly Int128[] magnitudeF = new Int128[features];
+    private readonly List<int> touched = [];
+    private readonly double[] sequenceSumD = new double[width], sequenceSumSquareD = new double[width];
+
+    private long sequences, lengthSquared;
+    private RatioSums l0, residual;
+
+    public long Rows { get; private set; }
+    public long RowsNotFinite { get; set; }
+    public long RowsZero { get; set; }
+    public long RowsOutlier { get; set; }
+
+    /// <summary>Adds one whole sequence.</summary>
+    /// <param name="rowsND">Its rows that count, N ≥ 1.</param>
+    /// <param name="codes">Features of a batch; this sequence's begin at <paramref name="firstRow"/>.</param>
+    /// <param name="energy">Σ‖x‖² over the rows.</param>
+    /// <param name="error">Σ‖x − x̂‖² over the rows.</param>
+    public void AddSequence(ReadOnlySpan<float> rowsND, SparseCodes codes, int firstRow, double energy, double error)
+    {
+        var n = rowsND.Length / width;
+        var active = 0L;
+        foreach (var counter in setCounters) counter.Begin();
+        for (var row = firstRow; row < firstRow + n; row++)
+        {
+            var featuresOfRow = codes.FeaturesOf(row);
+            var values = codes.ValuesOf(row);
+            active += featuresOfRow.Length;
+            for (var i = 0; i < featuresOfRow.Length; i++)
+            {
+                var feature = featuresOfRow[i];
+                if (countF[feature]++ == 0) touched.Add(feature);
+                magnitudeF[feature] += ExactSum.Of(values[i]).Units;
+            }
+            foreach (var counter in setCounters) counter.Row(featuresOfRow);
+        }
+        foreach (var feature in touched)
+        {
+            CollectionsMarshal.GetValueRefOrAddDefault(firingCounts, (feature, countF[feature]), out _)++;
+            ref var entry = ref CollectionsMarshal.GetValueRefOrAddDefault(fired, feature, out _);
+            entry = (entry.RowsByLength + (long)countF[feature] * n, entry.Magnitude + new ExactSum(magnitudeF[feature]));
+            countF[feature] = 0;
+            magnitudeF[feature] = 0;
+        }
+        touched.Clear();
+        for (var i = 0; i < setCounters.Length; i++) setFiring[i] += setCounters[i].End(n);
+
+        AddActivations(rowsND, n);
+        sequences++;
+        Rows += n;
+        lengthSquared += (long)n * n;
+        l0 += RatioSums.Of(active, n);
+        residual += RatioSums.Of(error, energy);
+        CollectionsMarshal.GetValueRefOrAddDefault(fvuBins, LogHistogram.BinOf(energy > 0 ? error / energy : 0), out _)++;
+        CollectionsMarshal.GetValueRefOrAddDefault(normBins, LogHistogram.BinOf(Math.Sqrt(energy / n)), out _)++;
+        CollectionsMarshal.GetValueRefOrAddDefault(l0Bins, LogHistogram.BinOf((double)active / n), out _)++;
+    }
+
+    private void AddActivations(ReadOnlySpan<float> rowsND, int n)
+    {
+        Array.Clear(sequenceSumD);
+        Array.Clear(sequenceSumSquareD);
+        for (var row = 0; row < n; row++)
+        {
+            var rowD = rowsND.Slice(row * width, width);
+            for (var i = 0; i < rowD.Length; i++)
+            {
+                var x = (double)rowD[i];
+                sequenceSumD[i] += x;
+                sequenceSumSquareD[i] += x * x;
+            }
+        }
+        for (var i = 0; i < width; i++)
+        {
+            sumD[i] += ExactSum.Of(sequenceSumD[i]);
+            squareD[i] += ExactSum.Of(sequenceSumSquareD[i]);
+            sequenceSquareD[i] += ExactSum.Of(sequenceSumD[i] * sequenceSumD[i]);
+            sequenceByLengthD[i] += ExactSum.Of(sequenceSumD[i] * n);
+        }
+    }
+
+    public WindowSummary Build() => new()
+    {
+        Features = features,
+        Width = width,
+        Rows = Rows,
+        Sequences = sequences,
+        LengthSquared = lengthSquared,
+        RowsNotFinite = RowsNotFinite,
+        RowsZero = RowsZero,
+        RowsOutlier = RowsOutlier,
+        FiringCounts = [.. firingCounts.Select(entry => new FiringCount(entry.Key.Feature, entry.Key.Count, entry.Value)).OrderBy(count => count.Feature).ThenBy(count => count.Count)],
+        Fired = fired.ToImmutableSortedDictionary(),
+        Sets = sets.Zip(setFiring).ToImmutableSortedDictionary(pair => pair.First.Key, pair => pair.Second, StringComparer.Ordinal),
+        L0 = l0,
+        Residual = residual,
+        ActivationSumD = [.. sumD],
+        ActivationSquareD = [.. squareD],
+        SequenceSquareD = [.. sequenceSquareD],
+        SequenceByLengthD = [.. sequenceByLengthD],
+        SequenceFvu = LogHistogram.From(fvuBins),
+        SequenceNorm = LogHistogram.From(normBins),
+        SequenceL0 = LogHistogram.From(l0Bins),
+    };
+
+    /// <summary>Counts one set over the rows of a sequence.</summary>
+    private sealed class SetCounter(FeatureSet set)
+    {
+        private readonly bool[] seen = new bool[set.Features.Length];
+        private int rows;
+
+        public void Begin()
+        {
+            Array.Clear(seen);
+            rows = 0;
+        }
+
+        public void Row(ReadOnlySpan<int> featuresOfRow)
+        {
+            var present = 0;
+            for (var i = 0; i < seen.Length; i++)
+            {
+                if (featuresOfRow.BinarySearch(set.Features[i]) < 0) continue;
+                seen[i] = true;
+                present++;
+            }
+            if (present == seen.Length) rows++;
+        }
+
+        /// <summary>Within a sequence the unit is the sequence: at most one count, of length one.</summary>
+        public Firing End(int n)
+        {
+            var count = set.Within == Within.Token ? rows : Array.TrueForAll(seen, fired => fired) ? 1 : 0;
+            return new(count, (long)count * count, (long)count * (set.Within == Within.Token ? n : 1), count > 0 ? 1 : 0);
+        }
+    }
+}

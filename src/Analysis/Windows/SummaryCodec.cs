@@ -1,0 +1,229 @@
+using System.Buffers;
+using System.Collections.Immutable;
+using System.IO.Compression;
+using DriftWatch.Analysis.Activations;
+
+namespace DriftWatch.Analysis.Windows;
+
+/// <summary>A <see cref="WindowSummary"/> as bytes: varints, differences of sorted keys, Brotli. The first byte is the version; old versions stay readable.</summary>
+public static class SummaryCodec
+{
+    private const byte Version = 1;
+    private const int BytesMaximum = 1 << 28;
+
+    public static byte[] Encode(WindowSummary summary)
+    {
+        var raw = new VarintWriter();
+        raw.Write(summary.Features);
+        raw.Write(summary.Width);
+        raw.Write(summary.Rows);
+        raw.Write(summary.Sequences);
+        raw.Write(summary.LengthSquared);
+        raw.Write(summary.RowsNotFinite);
+        raw.Write(summary.RowsZero);
+        raw.Write(summary.RowsOutlier);
+
+        raw.Write(summary.Fired.Count);
+        var (previous, at) = (0, 0);
+        foreach (var (feature, (rowsByLength, magnitude)) in summary.Fired)
+        {
+            raw.Write(feature - previous);
+            raw.Write(rowsByLength);
+            raw.Write(magnitude.Units);
+            var end = at;
+            while (end < summary.FiringCounts.Length && summary.FiringCounts[end].Feature == feature) end++;
+            raw.Write(end - at);
+            for (var count = 0; at < end; count = summary.FiringCounts[at++].Count)
+            {
+                raw.Write(summary.FiringCounts[at].Count - count);
+                raw.Write(summary.FiringCounts[at].Sequences);
+            }
+            previous = feature;
+        }
+
+        raw.Write(summary.Sets.Count);
+        foreach (var (key, firing) in summary.Sets)
+        {
+            raw.Write(key);
+            raw.Write(firing.Rows);
+            raw.Write(firing.RowsSquared);
+            raw.Write(firing.RowsByLength);
+            raw.Write(firing.Sequences);
+        }
+
+        foreach (var ratio in new[] { summary.L0, summary.Residual })
+            foreach (var sum in new[] { ratio.Y, ratio.N, ratio.YY, ratio.YN, ratio.NN }) raw.Write(sum.Units);
+        foreach (var vector in new[] { summary.ActivationSumD, summary.ActivationSquareD, summary.SequenceSquareD, summary.SequenceByLengthD })
+            foreach (var sum in vector) raw.Write(sum.Units);
+        foreach (var histogram in new[] { summary.SequenceFvu, summary.SequenceNorm, summary.SequenceL0 })
+        {
+            raw.Write(histogram.Bins.Count);
+            previous = 0;
+            foreach (var (bin, count) in histogram.Bins)
+            {
+                raw.Write(bin - previous);
+                raw.Write(count);
+                previous = bin;
+            }
+        }
+
+        using var packed = new MemoryStream();
+        packed.WriteByte(Version);
+        using (var brotli = new BrotliStream(packed, CompressionLevel.Optimal, leaveOpen: true)) brotli.Write(raw.Written);
+        return packed.ToArray();
+    }
+
+    /// <exception cref="MalformedException">The bytes are no summary, or of a newer version; reason <c>summary</c>.</exception>
+    public static WindowSummary Decode(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length == 0 || bytes[0] != Version)
+            throw new MalformedException("summary", $"the window summary has version {(bytes.Length == 0 ? "none" : bytes[0])}; this build reads version {Version}. Use a newer DriftWatch");
+        var raw = new VarintReader(Unpack(bytes[1..]));
+        var features = raw.ReadInt();
+        var width = raw.ReadInt();
+        var summary = new WindowSummary
+        {
+            Features = features,
+            Width = width,
+            Rows = raw.ReadLong(),
+            Sequences = raw.ReadLong(),
+            LengthSquared = raw.ReadLong(),
+            RowsNotFinite = raw.ReadLong(),
+            RowsZero = raw.ReadLong(),
+            RowsOutlier = raw.ReadLong(),
+        };
+
+        var fired = ImmutableSortedDictionary.CreateBuilder<int, (long, ExactSum)>();
+        var counts = ImmutableArray.CreateBuilder<FiringCount>();
+        var feature = 0;
+        for (var left = raw.ReadInt(); left > 0; left--)
+        {
+            feature += raw.ReadInt();
+            if (feature >= features) throw new MalformedException("summary", $"the window summary names feature {feature} of {features}");
+            fired[feature] = (raw.ReadLong(), new(raw.ReadWide()));
+            var count = 0;
+            for (var entries = raw.ReadInt(); entries > 0; entries--)
+            {
+                count += raw.ReadInt();
+                counts.Add(new(feature, count, raw.ReadLong()));
+            }
+        }
+
+        var sets = ImmutableSortedDictionary.CreateBuilder<string, Firing>(StringComparer.Ordinal);
+        for (var left = raw.ReadInt(); left > 0; left--) sets[raw.ReadText()] = new(raw.ReadLong(), raw.ReadLong(), raw.ReadLong(), raw.ReadLong());
+
+        return summary with
+        {
+            FiringCounts = counts.DrainToImmutable(),
+            Fired = fired.ToImmutable(),
+            Sets = sets.ToImmutable(),
+            L0 = raw.ReadRatio(),
+            Residual = raw.ReadRatio(),
+            ActivationSumD = raw.ReadVector(width),
+            ActivationSquareD = raw.ReadVector(width),
+            SequenceSquareD = raw.ReadVector(width),
+            SequenceByLengthD = raw.ReadVector(width),
+            SequenceFvu = raw.ReadHistogram(),
+            SequenceNorm = raw.ReadHistogram(),
+            SequenceL0 = raw.ReadHistogram(),
+        };
+    }
+
+    private static byte[] Unpack(ReadOnlySpan<byte> packed)
+    {
+        using var source = new MemoryStream(packed.ToArray());
+        using var brotli = new BrotliStream(source, CompressionMode.Decompress);
+        using var raw = new MemoryStream();
+        var chunk = new byte[1 << 16];
+        try
+        {
+            for (int read; (read = brotli.Read(chunk)) > 0;)
+            {
+                if (raw.Length + read > BytesMaximum) throw new MalformedException("summary", $"the window summary unpacks to more than {BytesMaximum} bytes");
+                raw.Write(chunk, 0, read);
+            }
+        }
+        catch (InvalidOperationException)
+        {
+            throw new MalformedException("summary", "the window summary is damaged: it does not unpack");
+        }
+        return raw.ToArray();
+    }
+
+    /// <summary>Zigzag varints, seven bits a byte.</summary>
+    private sealed class VarintWriter
+    {
+        private readonly ArrayBufferWriter<byte> bytes = new();
+
+        public ReadOnlySpan<byte> Written => bytes.WrittenSpan;
+
+        public void Write(Int128 value)
+        {
+            var zigzag = (UInt128)(value << 1) ^ (UInt128)(value >> 127);
+            for (; zigzag >= 0x80; zigzag >>= 7) WriteByte((byte)((uint)(zigzag & 0x7f) | 0x80));
+            WriteByte((byte)zigzag);
+        }
+
+        public void Write(string text)
+        {
+            var utf8 = System.Text.Encoding.UTF8.GetBytes(text);
+            Write(utf8.Length);
+            bytes.Write(utf8);
+        }
+
+        private void WriteByte(byte value)
+        {
+            bytes.GetSpan(1)[0] = value;
+            bytes.Advance(1);
+        }
+    }
+
+    private sealed class VarintReader(byte[] bytes)
+    {
+        private int at;
+
+        public Int128 ReadWide()
+        {
+            var zigzag = UInt128.Zero;
+            for (var shift = 0; ; shift += 7)
+            {
+                if (at == bytes.Length || shift > 126) throw Damaged();
+                var next = bytes[at++];
+                zigzag |= (UInt128)(uint)(next & 0x7f) << shift;
+                if (next < 0x80) return (Int128)(zigzag >> 1) ^ -(Int128)(zigzag & 1);
+            }
+        }
+
+        public long ReadLong() => ReadWide() is var value && value >= 0 && value <= long.MaxValue ? (long)value : throw Damaged();
+
+        public int ReadInt() => ReadLong() is var value and <= int.MaxValue ? (int)value : throw Damaged();
+
+        public string ReadText()
+        {
+            var length = ReadInt();
+            if (length > bytes.Length - at) throw Damaged();
+            at += length;
+            return System.Text.Encoding.UTF8.GetString(bytes, at - length, length);
+        }
+
+        public RatioSums ReadRatio() => new(new(ReadWide()), new(ReadWide()), new(ReadWide()), new(ReadWide()), new(ReadWide()));
+
+        public ExactSum[] ReadVector(int length)
+        {
+            if (length > bytes.Length - at) throw Damaged();
+            var vector = new ExactSum[length];
+            for (var i = 0; i < length; i++) vector[i] = new(ReadWide());
+            return vector;
+        }
+
+        public LogHistogram ReadHistogram()
+        {
+            var bins = new List<KeyValuePair<int, long>>();
+            var bin = 0;
+            for (var left = ReadInt(); left > 0; left--) bins.Add(new(bin += ReadInt(), ReadLong()));
+            return LogHistogram.From(bins);
+        }
+
+        private static MalformedException Damaged() => new("summary", "the window summary is damaged: a number is missing or out of range");
+    }
+}

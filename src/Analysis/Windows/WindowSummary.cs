@@ -1,0 +1,175 @@
+using System.Collections.Immutable;
+
+namespace DriftWatch.Analysis.Windows;
+
+/// <summary>How often something fired: a feature, or a set of features together.</summary>
+/// <param name="Rows">Σc over sequences: rows in which it fired. For a set counted within a sequence: sequences.</param>
+/// <param name="RowsSquared">Σc²: what a variance clustered by sequence needs beside Σc.</param>
+/// <param name="RowsByLength">Σc·n, n the rows of the sequence.</param>
+/// <param name="Sequences">Sequences in which it fired at all.</param>
+public readonly record struct Firing(long Rows, long RowsSquared, long RowsByLength, long Sequences)
+{
+    public static Firing operator +(Firing a, Firing b) =>
+        new(a.Rows + b.Rows, a.RowsSquared + b.RowsSquared, a.RowsByLength + b.RowsByLength, a.Sequences + b.Sequences);
+}
+
+/// <summary>Sums over sequences of a pair (y, n), for the ratio Σy/Σn with a variance clustered by sequence.</summary>
+public readonly record struct RatioSums(ExactSum Y, ExactSum N, ExactSum YY, ExactSum YN, ExactSum NN)
+{
+    public static RatioSums Of(double y, double n) => new(ExactSum.Of(y), ExactSum.Of(n), ExactSum.Of(y * y), ExactSum.Of(y * n), ExactSum.Of(n * n));
+
+    public static RatioSums operator +(RatioSums a, RatioSums b) => new(a.Y + b.Y, a.N + b.N, a.YY + b.YY, a.YN + b.YN, a.NN + b.NN);
+
+    /// <summary>Σy/Σn; 0 where nothing was counted.</summary>
+    public double Ratio => N.Units == 0 ? 0 : Y.Value / N.Value;
+}
+
+/// <summary>In how many sequences a feature fired exactly <paramref name="Count"/> times.</summary>
+public readonly record struct FiringCount(int Feature, int Count, long Sequences);
+
+/// <summary>Everything later steps know of a window's rows: sums only, no row and no token. Mergeable in any order with the same bits.</summary>
+/// <remarks>F features, D activation width. A sequence (prompt) is the unit: tokens of one prompt move together.</remarks>
+public sealed record WindowSummary
+{
+    public required int Features { get; init; }
+    public required int Width { get; init; }
+
+    /// <summary>Rows that count in the statistics.</summary>
+    public long Rows { get; init; }
+    public long Sequences { get; init; }
+
+    /// <summary>Σn² over sequences.</summary>
+    public long LengthSquared { get; init; }
+
+    /// <summary>Left out: NaN or ∞ in the row.</summary>
+    public long RowsNotFinite { get; init; }
+
+    /// <summary>Left out: all zero, where the dictionary's normalisation divides by the norm.</summary>
+    public long RowsZero { get; init; }
+
+    /// <summary>Left out: a norm far above the sequence's median (BOS and its like).</summary>
+    public long RowsOutlier { get; init; }
+
+    /// <summary>Per feature how many sequences fired it c times, ascending by feature and count; c = 0 is what remains.</summary>
+    public ImmutableArray<FiringCount> FiringCounts { get; init; } = [];
+
+    /// <summary>Per feature that fired: Σc·n, and Σ of its activations over the rows in which it fired.</summary>
+    public ImmutableSortedDictionary<int, (long RowsByLength, ExactSum Magnitude)> Fired { get; init; } = ImmutableSortedDictionary<int, (long, ExactSum)>.Empty;
+
+    /// <summary>Firing of the sets of features that hazard rules name, by <see cref="FeatureSet.Key"/>.</summary>
+    public ImmutableSortedDictionary<string, Firing> Sets { get; init; } = ImmutableSortedDictionary.Create<string, Firing>(StringComparer.Ordinal);
+
+    /// <summary>Active features per row: y the sequence's total, n its rows.</summary>
+    public RatioSums L0 { get; init; }
+
+    /// <summary>Reconstruction: y the sequence's ‖x − x̂‖², n its ‖x‖², summed over rows.</summary>
+    public RatioSums Residual { get; init; }
+
+    /// <summary>Per width index: Σx and Σx² over rows; Σs² and Σs·n over sequences, with s the sequence's Σx.</summary>
+    public ExactSum[] ActivationSumD { get; init; } = [];
+    public ExactSum[] ActivationSquareD { get; init; } = [];
+    public ExactSum[] SequenceSquareD { get; init; } = [];
+    public ExactSum[] SequenceByLengthD { get; init; } = [];
+
+    /// <summary>One count per sequence: ‖x − x̂‖² over ‖x‖², both summed over its rows.</summary>
+    public LogHistogram SequenceFvu { get; init; } = LogHistogram.Empty;
+
+    /// <summary>One count per sequence: root mean square of its rows' norms.</summary>
+    public LogHistogram SequenceNorm { get; init; } = LogHistogram.Empty;
+
+    /// <summary>One count per sequence: active features per row.</summary>
+    public LogHistogram SequenceL0 { get; init; } = LogHistogram.Empty;
+
+    public static WindowSummary Empty(int features, int width) => new()
+    {
+        Features = features,
+        Width = width,
+        ActivationSumD = new ExactSum[width],
+        ActivationSquareD = new ExactSum[width],
+        SequenceSquareD = new ExactSum[width],
+        SequenceByLengthD = new ExactSum[width],
+    };
+
+    /// <summary>Fraction of variance unexplained: E‖x − x̂‖² / (E‖x‖² − ‖E x‖²).</summary>
+    public double Fvu
+    {
+        get
+        {
+            if (Rows == 0) return 0;
+            var meanSquare = 0.0;
+            foreach (var sum in ActivationSumD) meanSquare += sum.Value / Rows * (sum.Value / Rows);
+            var variance = Residual.N.Value / Rows - meanSquare;
+            return variance > 0 ? Residual.Y.Value / Rows / variance : 0;
+        }
+    }
+
+    /// <summary>Firing of every feature, dense: O(features + non-zeros).</summary>
+    public Firing[] FiringF()
+    {
+        var firing = new Firing[Features];
+        foreach (var (feature, count, sequences) in FiringCounts)
+            firing[feature] += new Firing(count * sequences, (long)count * count * sequences, 0, sequences);
+        foreach (var (feature, (rowsByLength, _)) in Fired) firing[feature] = firing[feature] with { RowsByLength = rowsByLength };
+        return firing;
+    }
+
+    /// <summary>Firing of one feature.</summary>
+    public Firing FiringOf(int feature)
+    {
+        var firing = new Firing(0, 0, Fired.TryGetValue(feature, out var fired) ? fired.RowsByLength : 0, 0);
+        foreach (var (_, count, sequences) in FiringCounts.Where(count => count.Feature == feature))
+            firing += new Firing(count * sequences, (long)count * count * sequences, 0, sequences);
+        return firing;
+    }
+
+    public WindowSummary Merge(WindowSummary other)
+    {
+        if ((Features, Width) != (other.Features, other.Width))
+            throw new ArgumentException($"a summary of {other.Features} features, width {other.Width}, cannot be merged into one of {Features}, width {Width}", nameof(other));
+        return new()
+        {
+            Features = Features,
+            Width = Width,
+            Rows = Rows + other.Rows,
+            Sequences = Sequences + other.Sequences,
+            LengthSquared = LengthSquared + other.LengthSquared,
+            RowsNotFinite = RowsNotFinite + other.RowsNotFinite,
+            RowsZero = RowsZero + other.RowsZero,
+            RowsOutlier = RowsOutlier + other.RowsOutlier,
+            FiringCounts = Merge(FiringCounts, other.FiringCounts),
+            Fired = MergeKeyed(Fired, other.Fired, (a, b) => (a.RowsByLength + b.RowsByLength, a.Magnitude + b.Magnitude)),
+            Sets = MergeKeyed(Sets, other.Sets, (a, b) => a + b),
+            L0 = L0 + other.L0,
+            Residual = Residual + other.Residual,
+            ActivationSumD = ExactSum.Add(ActivationSumD, other.ActivationSumD),
+            ActivationSquareD = ExactSum.Add(ActivationSquareD, other.ActivationSquareD),
+            SequenceSquareD = ExactSum.Add(SequenceSquareD, other.SequenceSquareD),
+            SequenceByLengthD = ExactSum.Add(SequenceByLengthD, other.SequenceByLengthD),
+            SequenceFvu = SequenceFvu.Merge(other.SequenceFvu),
+            SequenceNorm = SequenceNorm.Merge(other.SequenceNorm),
+            SequenceL0 = SequenceL0.Merge(other.SequenceL0),
+        };
+    }
+
+    private static ImmutableArray<FiringCount> Merge(ImmutableArray<FiringCount> a, ImmutableArray<FiringCount> b)
+    {
+        var merged = ImmutableArray.CreateBuilder<FiringCount>(a.Length + b.Length);
+        var (i, j) = (0, 0);
+        while (i < a.Length && j < b.Length)
+        {
+            var order = (a[i].Feature, a[i].Count).CompareTo((b[j].Feature, b[j].Count));
+            merged.Add(order < 0 ? a[i++] : order > 0 ? b[j++] : a[i] with { Sequences = a[i++].Sequences + b[j++].Sequences });
+        }
+        merged.AddRange(a.AsSpan()[i..]);
+        merged.AddRange(b.AsSpan()[j..]);
+        return merged.DrainToImmutable();
+    }
+
+    private static ImmutableSortedDictionary<TKey, T> MergeKeyed<TKey, T>(ImmutableSortedDictionary<TKey, T> a, ImmutableSortedDictionary<TKey, T> b, Func<T, T, T> add)
+        where TKey : notnull
+    {
+        var merged = a.ToBuilder();
+        foreach (var (key, value) in b) merged[key] = merged.TryGetValue(key, out var mine) ? add(mine, value) : value;
+        return merged.ToImmutable();
+    }
+}

@@ -1,0 +1,134 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using DriftWatch.Alerts;
+using DriftWatch.Alerts.EventLog;
+using DriftWatch.Alerts.Metrics;
+using DriftWatch.Analysis.Activations;
+using DriftWatch.Daemon.Configuration;
+using DriftWatch.Ingest;
+using DriftWatch.Ingest.Decoding;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Routing;
+
+namespace DriftWatch.Daemon.Api;
+
+/// <summary>The HTTP surface. Errors are problem details (RFC 9457).</summary>
+public static class Endpoints
+{
+    /// <summary>Every path but health needs the token when there is one.</summary>
+    public static void UseToken(this IApplicationBuilder app, HttpOptions options)
+    {
+        if (options.TokenFile is null) return;
+        var expected = SHA256.HashData(Encoding.UTF8.GetBytes($"Bearer {File.ReadAllText(options.TokenFile).Trim()}"));
+        app.Use(async (context, next) =>
+        {
+            var given = SHA256.HashData(Encoding.UTF8.GetBytes(context.Request.Headers.Authorization.ToString()));
+            if (context.Request.Path.StartsWithSegments("/healthz") || context.Request.Path.StartsWithSegments("/readyz") || CryptographicOperations.FixedTimeEquals(expected, given))
+            {
+                await next(context);
+                return;
+            }
+            context.Response.Headers.WWWAuthenticate = "Bearer";
+            await Results.Problem("Send the token of http.tokenFile as 'Authorization: Bearer …'.", statusCode: 401, title: "No valid token").ExecuteAsync(context);
+        });
+    }
+
+    public static void MapHealth(this IEndpointRouteBuilder app, WatchProgress progress)
+    {
+        app.MapGet("/healthz", () => progress.IsStuck ? Results.Problem("A message has been in work for more than two minutes.", statusCode: 503, title: "Stuck") : Results.Text("ok\n"));
+        app.MapGet("/readyz", () => progress.IsReady ? Results.Text("ready\n") : Results.Problem("The event log is still being read.", statusCode: 503, title: "Not ready"));
+    }
+
+    public static void MapMetrics(this IEndpointRouteBuilder app, IMetricsText metrics) =>
+        app.MapGet("/metrics", () => Results.Text(metrics.Write(), metrics.ContentType));
+
+    /// <summary>A batch, for teams without Kafka. 202: it is on disk here, or acknowledged by all in-sync replicas of Kafka.</summary>
+    public static void MapIntake(this IEndpointRouteBuilder app, ActivationDecoder decoder, IIntake intake, WatchMetrics metrics, int messageBytesMaximum) =>
+        app.MapPost("/v1/activations", async (HttpContext context) =>
+        {
+            if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = messageBytesMaximum;
+            var body = await ReadBodyAsync(context.Request, messageBytesMaximum, context.RequestAborted);
+            try
+            {
+                // The same decoding as the loop's, so that the client hears at once what the loop would refuse.
+                var batch = decoder.Decode(body, [], null);
+                var (partition, offset) = await intake.AcceptAsync(body, batch.Monitor.ToString(), context.RequestAborted);
+                return Results.Json(new { monitor = batch.Monitor, rows = batch.Rows, sequences = batch.Sequences, partition, offset }, EventJson.Options, statusCode: 202);
+            }
+            catch (MalformedException error)
+            {
+                metrics.Rejected(error.Reason);
+                return Results.Problem(error.Message, statusCode: error.Reason == "too-large" ? 413 : 422, title: "Batch refused", extensions: new Dictionary<string, object?> { ["reason"] = error.Reason });
+            }
+            catch (IntakeFullException error)
+            {
+                context.Response.Headers.RetryAfter = "10";
+                return Results.Problem(error.Message, statusCode: 503, title: "No room");
+            }
+        });
+
+    public static void MapReads(this IEndpointRouteBuilder app, MonitorRegister register, IEventLog log, TimeProvider time)
+    {
+        app.MapGet("/v1/monitors", () => Results.Json(new { monitors = register.Current.Monitors.Values.Select(Views.Monitor), baselines = register.Current.Baselines.Select(Views.Baseline) }, EventJson.Options));
+        // A monitor's id holds slashes, so it is the rest of the path: /v1/monitors/model@version/hook/windows.
+        app.MapGet("/v1/monitors/{**rest}", (string rest) =>
+        {
+            var id = rest.EndsWith("/windows", StringComparison.Ordinal) ? rest[..^"/windows".Length] : rest;
+            var entries = register.Current.Monitors.Values.Where(entry => entry.Monitor.ToString() == id).ToArray();
+            if (entries.Length == 0) return Results.Problem($"No window of '{id}' is stored. GET /v1/monitors lists what is.", statusCode: 404, title: "No such monitor");
+            return Results.Json(id == rest ? entries.Select(Views.Monitor) : entries.SelectMany(entry => entry.Recent), EventJson.Options);
+        });
+        app.MapGet("/v1/alerts", (string? state) =>
+        {
+            if (state is not null && !Enum.TryParse<AlertState>(state, ignoreCase: true, out _))
+                return Results.Problem($"state is '{state}'. Use open, acknowledged, muted, resolved or ended.", statusCode: 400, title: "Unknown state");
+            var alerts = register.Current.AlertsInOrder.Select(alert => Views.Alert(alert, time.GetUtcNow()));
+            return Results.Json(new { alerts = alerts.Where(alert => state is null || alert.State.Equals(state, StringComparison.OrdinalIgnoreCase)) }, EventJson.Options);
+        });
+        app.MapGet("/v1/alerts/{id}", (string id) => register.Current.Alerts.TryGetValue(id, out var alert) ? Results.Json(Views.Alert(alert, time.GetUtcNow()), EventJson.Options) : NoAlert(id));
+        app.MapGet("/v1/audit/{**stream}", (string stream, long? from, CancellationToken stopping) => Results.Json(Audit(log, stream, from ?? 0, stopping), EventJson.Options));
+    }
+
+    public static void MapOperator(this IEndpointRouteBuilder app, OperatorDesk desk)
+    {
+        foreach (var (path, action) in new[] { ("acknowledge", OperatorAction.Acknowledge), ("mute", OperatorAction.Mute), ("resolve", OperatorAction.Resolve) })
+            app.MapPost($"/v1/alerts/{{id}}/{path}", async (string id, HttpContext context) =>
+            {
+                // A page of another site can send a form here but no JSON.
+                if (!context.Request.HasJsonContentType()) return Results.Problem("Send JSON: {\"actor\": \"…\", \"note\": \"…\"}.", statusCode: 415, title: "Not JSON");
+                OperatorRequest? request;
+                try
+                {
+                    request = await context.Request.ReadFromJsonAsync<OperatorRequest>(EventJson.Options, context.RequestAborted);
+                }
+                catch (JsonException)
+                {
+                    return Results.Problem("The body is not the JSON that is expected: {\"actor\": \"…\", \"note\": \"…\"}.", statusCode: 400, title: "Not understood");
+                }
+                if (request is not { Actor.Length: > 0 and <= 200, Note.Length: > 0 and <= 4000 })
+                    return Results.Problem("actor (up to 200 characters) and note (up to 4000) are required: the record says who did it and why.", statusCode: 400, title: "Who and why?");
+                return await desk.ActAsync(id, action, request, context.RequestAborted) ? Results.NoContent() : NoAlert(id);
+            });
+    }
+
+    private static IResult NoAlert(string id) => Results.Problem($"There is no alert '{id}'. GET /v1/alerts lists them.", statusCode: 404, title: "No such alert");
+
+    private static async IAsyncEnumerable<object> Audit(IEventLog log, string stream, long from, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stopping)
+    {
+        await foreach (var stored in log.ReadStreamAsync(stream, Math.Max(0, from), stopping))
+            yield return new { stored.Stream, stored.Revision, stored.Id, stored.Type, stored.Time, stored.Actor, stored.Causation, stored.Previous, stored.Hash, data = JsonSerializer.Deserialize<JsonElement>(stored.Data) };
+    }
+
+    /// <summary>The body, one byte past the bound and no further.</summary>
+    private static async Task<ReadOnlyMemory<byte>> ReadBodyAsync(HttpRequest request, int bytesMaximum, CancellationToken stopping)
+    {
+        if (request.ContentLength > bytesMaximum) return new byte[bytesMaximum + 1];
+        using var body = new MemoryStream((int)(request.ContentLength ?? 0));
+        var chunk = new byte[81920];
+        for (int read; body.Length <= bytesMaximum && (read = await request.Body.ReadAsync(chunk, stopping)) > 0;) body.Write(chunk, 0, read);
+        return body.GetBuffer().AsMemory(0, (int)body.Length);
+    }
+}

@@ -1,0 +1,46 @@
+using DriftWatch.Alerts;
+using DriftWatch.Alerts.EventLog;
+
+namespace DriftWatch.Daemon.Api;
+
+public enum OperatorAction
+{
+    Acknowledge,
+    Mute,
+    Resolve,
+}
+
+/// <param name="Until">For mute: when it is over; null: never.</param>
+public sealed record OperatorRequest(string? Actor, string? Note, DateTimeOffset? Until);
+
+/// <summary>What people do about alerts, as facts in the monitor's operator stream.</summary>
+public sealed class OperatorDesk(IEventLog log, MonitorRegister register, TimeProvider time)
+{
+    /// <returns>False: there is no such alert.</returns>
+    public async Task<bool> ActAsync(string id, OperatorAction action, OperatorRequest request, CancellationToken stopping)
+    {
+        if (!register.Current.Alerts.TryGetValue(id, out var alert)) return false;
+        AlertEvent fact = action switch
+        {
+            OperatorAction.Acknowledge => new AlertAcknowledged(id, alert.Monitor, request.Note!),
+            OperatorAction.Mute => new AlertMuted(id, alert.Monitor, request.Note!, request.Until),
+            _ => new AlertResolved(id, alert.Monitor, request.Note!),
+        };
+        var stream = StreamNames.Operator(alert.Monitor);
+        while (true)
+        {
+            var last = -1L;
+            await foreach (var stored in log.ReadStreamAsync(stream, 0, stopping)) last = stored.Revision;
+            try
+            {
+                var type = EventJson.TypeOf(fact);
+                await log.AppendAsync(stream, last, [new(EventId.From($"{stream}|{type}|{last + 1}"), type, time.GetUtcNow(), request.Actor!, null, EventJson.Write(fact))], stopping);
+                return true;
+            }
+            catch (WrongRevisionException)
+            {
+                // Somebody else acted on the same monitor in this moment: both acts count, ours comes after.
+            }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+using System.Collections.Immutable;
+using DriftWatch.Alerts;
+using DriftWatch.Analysis.Activations;
+using DriftWatch.Analysis.Detection;
+
+namespace DriftWatch.Daemon.Api;
+
+/// <summary>A monitor as the API and <c>--json</c> show it.</summary>
+public sealed record MonitorView(
+    MonitorId Monitor, Probe Probe, long Windows, long Rows, long Sequences, double Fvu, double L0, DateTimeOffset LastWindowEnd, string? Baseline, ImmutableArray<Finding> LastFindings);
+
+public sealed record BaselineView(MonitorId Monitor, Probe Probe, long Rows, long Sequences, string Hash);
+
+public sealed record AlertOpened(long Window, long Sequences, DateTimeOffset Start, DateTimeOffset End, long FirstOffset, long NextOffset);
+
+/// <summary>An alert as the API and <c>--json</c> show it: what happened, how sure, what to look at next.</summary>
+public sealed record AlertView(
+    string Id, MonitorId Monitor, Probe Probe, string Kind, string Rule, Severity Severity, string State, string Attribution, string? Summary, AlertOpened Opened, DateTimeOffset? Ended,
+    double Fvu, double BaselineFvu, double L0, double BaselineL0, string? TransformGrade,
+    IEnumerable<AlertFeature> Features, ImmutableArray<AlertFinding> Findings, string? Acknowledged, string? Muted, string? Resolved, string More);
+
+public static class Views
+{
+    public static MonitorView Monitor(MonitorEntry entry) => new(
+        entry.Monitor, entry.Probe, entry.Windows, entry.Rows, entry.Sequences, entry.Fvu, entry.L0, entry.Last.End, entry.Last.Baseline, entry.Last.Findings);
+
+    public static BaselineView Baseline(BaselineFrozen baseline) => new(baseline.Monitor, baseline.Probe, baseline.Rows, baseline.Sequences, baseline.Hash);
+
+    public static AlertView Alert(AlertEntry alert, DateTimeOffset now) => new(
+        alert.Id, alert.Monitor, alert.Probe, alert.Kind, alert.Rule, alert.Severity, alert.StateAt(now).ToString().ToLowerInvariant(), alert.Attribution,
+        (alert.Raised as HazardDetected)?.Summary,
+        new(alert.Windows, alert.SequencesSeen, alert.Window.Start, alert.Window.End, alert.Window.FirstOffset, alert.Window.NextOffset), alert.Ended,
+        alert.Window.Fvu, alert.Window.BaselineFvu, alert.Window.L0, alert.Window.BaselineL0, alert.Window.TransformGrade,
+        alert.Features, alert.Findings, alert.Acknowledged, alert.Muted, alert.Resolved,
+        $"GET /v1/monitors/{alert.Monitor}/windows and /v1/audit/{StreamNames.Watch(alert.Monitor, alert.Partition)}");
+}

@@ -1,0 +1,81 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using DriftWatch.Analysis.Activations;
+using DriftWatch.Daemon.Configuration;
+
+namespace DriftWatch.Daemon.Commands;
+
+/// <summary>Exit codes, the same for every command; each but 0 with a sentence on standard error.</summary>
+public static class ExitCode
+{
+    public const int Done = 0;
+    public const int Failed = 1;
+    public const int Usage = 2;
+    public const int InputRefused = 3;
+}
+
+/// <summary>Wrong usage that only the command itself can see.</summary>
+public sealed class UsageException(string message) : Exception(message);
+
+public static class CommandLine
+{
+    /// <summary>Turns every way to end into an exit code and a sentence.</summary>
+    public static async Task<int> RunAsync(RootCommand root, string[] args)
+    {
+        var parsed = root.Parse(args);
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (var error in parsed.Errors) await Console.Error.WriteLineAsync(error.Message);
+            await Console.Error.WriteLineAsync("Try 'driftwatch --help'.");
+            return ExitCode.Usage;
+        }
+        try
+        {
+            return await parsed.InvokeAsync(new() { EnableDefaultExceptionHandler = false });
+        }
+        catch (ConfigurationException error)
+        {
+            foreach (var problem in error.All) await Console.Error.WriteLineAsync(problem);
+            await Console.Error.WriteLineAsync($"{error.All.Count} problem{(error.All.Count == 1 ? "" : "s")} in the configuration; nothing was started.");
+            return ExitCode.Usage;
+        }
+        catch (UsageException error)
+        {
+            await Console.Error.WriteLineAsync(error.Message);
+            return ExitCode.Usage;
+        }
+        catch (MalformedException error)
+        {
+            await Console.Error.WriteLineAsync(error.Message);
+            return ExitCode.InputRefused;
+        }
+        catch (OperationCanceledException)
+        {
+            await Console.Error.WriteLineAsync("Stopped before the end.");
+            return ExitCode.Failed;
+        }
+        catch (Exception error)
+        {
+            await Console.Error.WriteLineAsync($"Failed: {error.Message}");
+            if (Environment.GetEnvironmentVariable("DRIFTWATCH_TRACE") is not null) await Console.Error.WriteLineAsync(error.ToString());
+            return ExitCode.Failed;
+        }
+    }
+
+    public static Option<string> ConfigOption() => new("--config") { Description = "The configuration: one YAML file, or a folder of them.", Required = true };
+
+    public static Option<bool> JsonOption() => new("--json") { Description = "Print one JSON object instead of text." };
+
+    /// <summary>Files as given; a folder stands for the .safetensors files in it, in order of name.</summary>
+    public static IReadOnlyList<string> Files(IEnumerable<string> paths)
+    {
+        var files = new List<string>();
+        foreach (var path in paths)
+        {
+            if (Directory.Exists(path)) files.AddRange(Directory.EnumerateFiles(path, "*.safetensors").Order(StringComparer.Ordinal));
+            else if (File.Exists(path)) files.Add(path);
+            else throw new UsageException($"{path}: no such file or folder.");
+        }
+        return files.Count > 0 ? files : throw new UsageException("No message files there. Name .safetensors files or folders that hold some.");
+    }
+}

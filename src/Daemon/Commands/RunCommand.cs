@@ -1,0 +1,34 @@
+using System.CommandLine;
+using DriftWatch.Daemon.Configuration;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace DriftWatch.Daemon.Commands;
+
+/// <summary><c>driftwatch run --config FILE</c>: the daemon.</summary>
+public static class RunCommand
+{
+    public static Command Create()
+    {
+        var config = CommandLine.ConfigOption();
+        var command = new Command("run", "Run the daemon.") { config };
+        command.SetAction((parsed, stopping) => RunAsync(parsed.GetRequiredValue(config), stopping));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(string config, CancellationToken stopping)
+    {
+        var (settings, catalog) = ConfigurationFile.Load(config);
+        await using var app = House.Build(settings, catalog);
+        var log = app.Services.GetRequiredService<ILogger<DriftWatcher>>();
+        foreach (var plan in catalog.Models)
+            log.LogInformation("Watching {Model} at {Hook} in {Space}: {Encoder}, {Hazards} hazards, baseline from {Baseline}", plan.Model, plan.Hook, plan.Space.Id, plan.Space.Encoder.Description, plan.Hazards.Length, plan.Baseline.From);
+        await app.StartAsync(stopping);
+        if (!settings.Http.Off) log.LogInformation("Listening on http://{Address}", settings.Http.Listen);
+        await app.WaitForShutdownAsync(stopping);
+        if (app.Services.GetServices<IHostedService>().OfType<WatchService>().Single().Failure is { } failure) throw failure;
+        return ExitCode.Done;
+    }
+}

@@ -1,0 +1,462 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using DriftWatch.Alerts;
+using DriftWatch.Analysis;
+using DriftWatch.Analysis.Activations;
+using DriftWatch.Analysis.Canonical;
+using DriftWatch.Analysis.Detection;
+using DriftWatch.Analysis.Encoding;
+using DriftWatch.Analysis.Encoding.Formats;
+using DriftWatch.Analysis.Windows;
+using DriftWatch.Ingest.Kafka;
+using DriftWatch.Ingest.Spool;
+
+namespace DriftWatch.Daemon.Configuration;
+
+/// <summary>The operator's files → settings of this process and the catalog, or every problem with them at once.</summary>
+/// <remarks>
+/// <c>--config</c> is one YAML file, or a folder of them (a GitOps repository) that are read as one: lists are put together, every other key stands in one file only.
+/// Relative paths start at the file that names them.
+/// </remarks>
+public sealed class ConfigurationFile
+{
+    private const long BaselineRows = 50_000;
+    private const long BaselineCanaryRows = 5_000;
+
+    private readonly Problems problems = new();
+    private readonly List<YamlSection> files = [];
+
+    private ConfigurationFile()
+    {
+    }
+
+    /// <exception cref="ConfigurationException">All problems.</exception>
+    public static (DaemonSettings Settings, Catalog Catalog) Load(string path)
+    {
+        var file = new ConfigurationFile();
+        file.Open(path);
+        if (file.problems.All.Count > 0) throw new ConfigurationException(file.problems.All);
+        var settings = file.ReadSettings();
+        var catalog = file.ReadCatalog(settings);
+        foreach (var section in file.files) section.RefuseUnknown();
+        return file.problems.All.Count == 0 ? (settings, catalog) : throw new ConfigurationException(file.problems.All);
+    }
+
+    private void Open(string path)
+    {
+        if (Directory.Exists(path))
+        {
+            var yaml = Directory.EnumerateFiles(path).Where(name => Path.GetExtension(name) is ".yaml" or ".yml").Order(StringComparer.Ordinal).ToArray();
+            if (yaml.Length == 0) problems.Add($"{path}: the folder holds no .yaml file.");
+            files.AddRange(yaml.Select(name => YamlSection.Load(name, problems)).OfType<YamlSection>());
+        }
+        else if (File.Exists(path)) files.AddRange(new[] { YamlSection.Load(path, problems) }.OfType<YamlSection>());
+        else problems.Add($"{path}: no such file or folder.");
+    }
+
+    private IEnumerable<YamlSection> All(string key) => files.SelectMany(file => file.Sections(key)).ToArray();
+
+    /// <summary>The one file that has this key, or the first if none has.</summary>
+    private YamlSection FileWith(string key)
+    {
+        var having = files.Where(file => file.Has(key)).ToArray();
+        foreach (var again in having.Skip(1)) again.Problem(key, "stands in another file already. Keep one.");
+        return having.FirstOrDefault() ?? files[0];
+    }
+
+    private void Add(YamlSection section, IEnumerable<string> found)
+    {
+        foreach (var problem in found) section.Problem(problem);
+    }
+
+    private DaemonSettings ReadSettings()
+    {
+        var defaults = new DaemonSettings();
+        var settings = defaults with
+        {
+            Log = LogAddress(FileWith("log")),
+            Encoder = FileWith("encoder").Text("encoder") ?? defaults.Encoder,
+            Threads = FileWith("threads").Number<int>("threads", "a whole number") ?? defaults.Threads,
+            MessageBytesMaximum = (int)Math.Min(1 << 30, FileWith("messageBytesMaximum").Bytes("messageBytesMaximum") ?? defaults.MessageBytesMaximum),
+            Kafka = ReadKafka(FileWith("kafka").Section("kafka")),
+            Spool = ReadSpool(FileWith("spool")),
+            Http = ReadHttp(FileWith("http").Section("http")),
+        };
+        Add(files[0], settings.Problems());
+        return settings;
+    }
+
+    private static string LogAddress(YamlSection file)
+    {
+        var log = file.Text("log") ?? new DaemonSettings().Log;
+        return log.StartsWith("sqlite:", StringComparison.Ordinal) ? "sqlite:" + Path.Combine(file.Folder, log["sqlite:".Length..]) : log;
+    }
+
+    private static KafkaOptions? ReadKafka(YamlSection? kafka)
+    {
+        if (kafka is null) return null;
+        var defaults = new KafkaOptions();
+        var options = new KafkaOptions
+        {
+            Topic = kafka.Text("topic") ?? defaults.Topic,
+            RejectedTopic = kafka.Text("rejectedTopic") ?? defaults.RejectedTopic,
+            AlertsTopic = kafka.Text("alertsTopic") ?? defaults.AlertsTopic,
+            Group = kafka.Text("group") ?? defaults.Group,
+            Start = kafka.Text("start") ?? defaults.Start,
+            BytesInFlight = kafka.Bytes("bytesInFlight") ?? defaults.BytesInFlight,
+            Settings = kafka.Section("settings")?.Texts() ?? [],
+        };
+        kafka.RefuseUnknown();
+        return options;
+    }
+
+    private static SpoolOptions ReadSpool(YamlSection file)
+    {
+        var defaults = new SpoolOptions();
+        var spool = file.Section("spool");
+        var options = new SpoolOptions
+        {
+            Path = Path.Combine(file.Folder, spool?.Text("path") ?? defaults.Path),
+            BytesMaximum = spool?.Bytes("bytesMaximum") ?? defaults.BytesMaximum,
+        };
+        spool?.RefuseUnknown();
+        return options;
+    }
+
+    private static HttpOptions ReadHttp(YamlSection? http)
+    {
+        if (http is null) return new();
+        var options = new HttpOptions
+        {
+            Listen = http.Text("listen") ?? new HttpOptions().Listen,
+            TokenFile = http.Text("tokenFile") is { } token ? Path.Combine(http.Folder, token) : null,
+        };
+        http.RefuseUnknown();
+        return options;
+    }
+
+    private Catalog ReadCatalog(DaemonSettings settings)
+    {
+        var windows = ReadWindows(FileWith("windows"));
+        var detection = ReadDetection(FileWith("detection"));
+        var spaces = ReadSpaces(settings);
+        var hazards = ReadHazards(spaces);
+        var models = ReadModels(spaces, hazards, windows, detection);
+        var content = Content(spaces.Values, models, windows, detection);
+        return new(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(content))), content, models);
+    }
+
+    private WindowOptions ReadWindows(YamlSection file)
+    {
+        var defaults = new WindowOptions();
+        if (file.Section("windows") is not { } section) return defaults;
+        var options = new WindowOptions
+        {
+            Rows = section.Number<int>("rows", "a whole number of rows") ?? defaults.Rows,
+            Length = section.Duration("length") ?? defaults.Length,
+            OutlierNorm = section.Number<double>("outlierNorm", "a factor, as in 10") ?? defaults.OutlierNorm,
+        };
+        section.RefuseUnknown();
+        Add(section, options.Problems());
+        return options;
+    }
+
+    private DetectionOptions ReadDetection(YamlSection file)
+    {
+        var defaults = new DetectionOptions();
+        if (file.Section("detection") is not { } section) return defaults;
+        var options = new DetectionOptions
+        {
+            FalseDiscoveryRate = section.Number<double>("falseDiscoveryRate", "a share, as in 0.01") ?? defaults.FalseDiscoveryRate,
+            RateRatio = section.Number<double>("rateRatio", "a factor, as in 1.5") ?? defaults.RateRatio,
+            FeaturesShare = section.Number<double>("featuresShare", "a share, as in 0.05") ?? defaults.FeaturesShare,
+            AppearanceShare = section.Number<double>("appearanceShare", "a share, as in 0.02") ?? defaults.AppearanceShare,
+            SequencesMinimum = section.Number<int>("sequencesMinimum", "a whole number") ?? defaults.SequencesMinimum,
+            FvuRatio = section.Number<double>("fvuRatio", "a factor, as in 1.15") ?? defaults.FvuRatio,
+            L0Ratio = section.Number<double>("l0Ratio", "a factor, as in 1.1") ?? defaults.L0Ratio,
+            MeanShift = section.Number<double>("meanShift", "standard deviations, as in 0.2") ?? defaults.MeanShift,
+            RaiseAfter = section.Number<int>("raiseAfter", "a whole number of windows") ?? defaults.RaiseAfter,
+            EndAfter = section.Number<int>("endAfter", "a whole number of windows") ?? defaults.EndAfter,
+        };
+        section.RefuseUnknown();
+        Add(section, options.Problems());
+        return options;
+    }
+
+    private SortedDictionary<string, CanonicalSpace> ReadSpaces(DaemonSettings settings)
+    {
+        var spaces = new SortedDictionary<string, CanonicalSpace>(StringComparer.Ordinal);
+        foreach (var section in All("spaces"))
+        {
+            var id = section.Required("id", "my-model/v1");
+            var sae = section.Required("sae", "saes/base-batchtopk");
+            var hints = new DictionaryHints(section.Number<float>("inputScale", "a number, √d over the mean norm in training"), section.Number<int>("k", "a whole number"));
+            var labels = section.Text("labels");
+            section.RefuseUnknown();
+            if (spaces.ContainsKey(id)) section.Problem("id", $"is '{id}', which another space has already.");
+            if (sae.Length == 0 || id.Length == 0) continue;
+            try
+            {
+                var dictionary = DictionaryReader.Read(new DirectoryFiles(Path.Combine(section.Folder, sae)), hints);
+                spaces[id] = new(id, new CpuEncoder(dictionary, settings.Threads), ReadLabels(section, labels, dictionary.Features));
+            }
+            catch (Exception error) when (error is MalformedException or IOException or UnauthorizedAccessException)
+            {
+                section.Problem("sae", $"cannot be used: {error.Message}");
+            }
+        }
+        if (!files.Any(file => file.Has("spaces"))) files[0].Problem("spaces is missing: name the reference dictionary, as in '- id: my-model/v1' with 'sae: FOLDER'.");
+        return spaces;
+    }
+
+    private FeatureLabels ReadLabels(YamlSection section, string? labels, int features)
+    {
+        if (labels is null) return FeatureLabels.None;
+        var path = Path.Combine(section.Folder, labels);
+        if (!File.Exists(path))
+        {
+            section.Problem("labels", $"names {path}, which does not exist.");
+            return FeatureLabels.None;
+        }
+        using var csv = new StreamReader(path);
+        var (read, found) = FeatureLabels.Read(csv, features);
+        foreach (var problem in found) problems.Add($"{path}: {problem}.");
+        return read;
+    }
+
+    private ImmutableArray<ModelPlan> ReadModels(SortedDictionary<string, CanonicalSpace> spaces, Dictionary<string, List<HazardRule>> hazards, WindowOptions windows, DetectionOptions detection)
+    {
+        var plans = new List<(YamlSection Section, ModelPlan Plan)>();
+        var sections = All("models").ToArray();
+        var hookOf = sections.GroupBy(section => section.Text("model") ?? "", StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.Select(section => section.Text("hook") ?? "").ToArray(), StringComparer.Ordinal);
+        foreach (var section in sections)
+        {
+            var model = section.Required("model", "acme/support-bot");
+            var hook = section.Required("hook", "blocks.12.hook_resid_post");
+            var spaceId = section.Required("space", spaces.Keys.FirstOrDefault() ?? "my-model/v1");
+            var transformPath = section.Text("transform") ?? "identity";
+            var baseline = ReadBaseline(section, model, hook, hookOf);
+            section.RefuseUnknown();
+            if (new MonitorId(model, "1", hook).Problem is { } problem && model.Length > 0 && hook.Length > 0) section.Problem("model", $"cannot be used: {problem}.");
+            if (plans.Exists(other => other.Plan.Model == model && other.Plan.Hook == hook)) section.Problem("model", $"is {model} at {hook}, which stands in models twice.");
+            if (!spaces.TryGetValue(spaceId, out var space))
+            {
+                // A space that could not be loaded has its own problem already.
+                if (spaceId.Length > 0 && !All("spaces").Any(other => other.Text("id") == spaceId)) section.Problem("space", $"is '{spaceId}', which is not among spaces. Use one of: {string.Join(", ", spaces.Keys)}.");
+                continue;
+            }
+            if (ReadTransform(section, transformPath, space) is not { } transform || baseline is null) continue;
+            plans.Add((section, new()
+            {
+                Model = model,
+                Hook = hook,
+                Space = space,
+                Transform = transform,
+                Baseline = baseline,
+                Hazards = [.. hazards.GetValueOrDefault(spaceId, [])],
+                Windows = windows,
+                Detection = detection,
+            }));
+        }
+        foreach (var (section, plan) in plans)
+            if (plans.Find(other => other.Plan.Model == plan.Baseline.From.Model && other.Plan.Hook == plan.Baseline.From.Hook).Plan is { } from && from.Space.Id != plan.Space.Id)
+                section.Problem("baseline", $"comes from {plan.Baseline.From}, which is in space {from.Space.Id} and not in {plan.Space.Id}.");
+        if (!files.Any(file => file.Has("models"))) files[0].Problem("models is missing: name what is deployed, as in '- model: acme/support-bot' with hook, space and baseline.");
+        return [.. plans.Select(entry => entry.Plan)];
+    }
+
+    private static BaselineSource? ReadBaseline(YamlSection model, string name, string hook, Dictionary<string, string[]> hookOf)
+    {
+        if (model.Section("baseline") is not { } section)
+        {
+            if (!model.Has("baseline")) model.Problem($"models: {name} lacks baseline. Write, say, 'baseline: {{ version: base, rows: 50000 }}'.");
+            return null;
+        }
+        var version = section.Text("version");
+        var from = section.Text("from");
+        var rows = section.Number<long>("rows", "a whole number of rows") ?? BaselineRows;
+        var canaryRows = section.Number<long>("canaryRows", "a whole number of rows") ?? BaselineCanaryRows;
+        section.RefuseUnknown();
+        if (rows < 1000) section.Problem("rows", $"is {rows}. Use 1000 or more; 50000 is a good start.");
+        if (canaryRows < 100) section.Problem("canaryRows", $"is {canaryRows}. Use 100 or more.");
+        if (version is null == from is null)
+        {
+            section.Problem("baseline names its version or from, one of the two: '{ version: base, rows: 50000 }' or '{ from: other-model@version }'.");
+            return null;
+        }
+        if (version is not null) return new(new(name, version, hook), rows, canaryRows);
+        if (from!.Split('@') is not [{ Length: > 0 } other, { Length: > 0 } otherVersion])
+        {
+            section.Problem("from", $"is '{from}'. Use other-model@version.");
+            return null;
+        }
+        if (!hookOf.TryGetValue(other, out var hooks))
+        {
+            section.Problem("from", $"names the model '{other}', which is not among models. Use one of: {string.Join(", ", hookOf.Keys)}.");
+            return null;
+        }
+        // The same hook where the other model has it, else its only one.
+        return new(new(other, otherVersion, hooks.Contains(hook, StringComparer.Ordinal) ? hook : hooks[0]), rows, canaryRows);
+    }
+
+    private static ITransform? ReadTransform(YamlSection section, string transform, CanonicalSpace space)
+    {
+        if (transform == "identity") return new IdentityTransform(space.Dictionary.Width);
+        var path = Path.Combine(section.Folder, transform);
+        try
+        {
+            using var file = File.OpenRead(path);
+            var read = TransformFile.Read(file, path);
+            if (read.TargetWidth == space.Dictionary.Width) return read;
+            section.Problem("transform", $"{path} maps to width {read.TargetWidth}, but the dictionary of {space.Id} takes {space.Dictionary.Width}.");
+        }
+        catch (Exception error) when (error is MalformedException or IOException or UnauthorizedAccessException)
+        {
+            section.Problem("transform", $"cannot be used: {error.Message}");
+        }
+        return null;
+    }
+
+    private Dictionary<string, List<HazardRule>> ReadHazards(SortedDictionary<string, CanonicalSpace> spaces)
+    {
+        var rules = new Dictionary<string, List<HazardRule>>(StringComparer.Ordinal);
+        var ids = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var section in All("hazards"))
+        {
+            var id = section.Required("id", "backdoor-hostile");
+            if (!ids.Add(id)) section.Problem("id", $"is '{id}', which another hazard has already.");
+            var severity = section.Text("severity") ?? "warning";
+            if (!Enum.TryParse<Severity>(severity, ignoreCase: true, out var parsed) || int.TryParse(severity, out _)) section.Problem("severity", $"is '{severity}'. Use info, warning or critical.");
+            var summary = section.Text("summary") ?? "";
+            var minimumSequences = section.Number<int>("minimumSequences", "a whole number") ?? 50;
+            var windowsInARow = section.Number<int>("for", "a whole number of windows") ?? 1;
+            if (minimumSequences < 1) section.Problem("minimumSequences", $"is {minimumSequences}. Use 1 or more.");
+            if (windowsInARow < 1) section.Problem("for", $"is {windowsInARow}. Use 1 or more windows.");
+            var spaceId = section.Text("space");
+            if (spaceId is null && spaces.Count > 1) section.Problem($"hazards: {id} lacks space, and there are several. Use one of: {string.Join(", ", spaces.Keys)}.");
+            else if (spaceId is not null && spaces.Count > 0 && !spaces.ContainsKey(spaceId)) section.Problem("space", $"is '{spaceId}', which is not among spaces. Use one of: {string.Join(", ", spaces.Keys)}.");
+            var space = spaceId is null ? spaces.Values.FirstOrDefault() : spaces.GetValueOrDefault(spaceId);
+            var when = section.Section("when") is { } condition ? ReadCondition(condition, space) : null;
+            if (!section.Has("when")) section.Problem($"hazards: {id} lacks when. Write, say, 'when: {{ feature: 812, rateAbove: 0.001 }}'.");
+            section.RefuseUnknown();
+            if (when is null || space is null) continue;
+            if (!rules.TryGetValue(space.Id, out var ofSpace)) rules[space.Id] = ofSpace = [];
+            ofSpace.Add(new(id, parsed, summary, when, minimumSequences, windowsInARow));
+        }
+        return rules;
+    }
+
+    private static HazardCondition? ReadCondition(YamlSection section, CanonicalSpace? space)
+    {
+        var kinds = new[] { "feature", "together", "all", "any", "not" }.Where(section.Has).ToArray();
+        if (kinds is not [var kind])
+        {
+            section.Problem($"a condition has one of feature, together, all, any, not; here {(kinds.Length == 0 ? "is none" : "are " + string.Join(" and ", kinds))}.");
+            section.RefuseUnknown();
+            return null;
+        }
+        HazardCondition? read = kind switch
+        {
+            "all" => ReadParts(section, "all", space) is { } parts ? new HazardAll(parts) : null,
+            "any" => ReadParts(section, "any", space) is { } parts ? new HazardAny(parts) : null,
+            "not" => section.Section("not") is { } of && ReadCondition(of, space) is { } negated ? new HazardNot(negated) : null,
+            _ => ReadFeatures(section, kind, space),
+        };
+        section.RefuseUnknown();
+        return read;
+    }
+
+    private static ImmutableArray<HazardCondition>? ReadParts(YamlSection section, string key, CanonicalSpace? space)
+    {
+        var parts = section.Sections(key).Select(part => ReadCondition(part, space)).ToArray();
+        if (parts.Length == 0) section.Problem(key, "is empty. List one condition or more.");
+        return parts.Length == 0 || parts.Contains(null) ? null : [.. parts!];
+    }
+
+    private static HazardFeatures? ReadFeatures(YamlSection section, string kind, CanonicalSpace? space)
+    {
+        var features = kind == "feature" ? section.Number<int>("feature", "the number of a feature") is { } one ? [one] : null : section.WholeNumbers("together");
+        var within = section.Text("within") ?? "token";
+        if (within is not ("token" or "sequence")) section.Problem("within", $"is '{within}'. Use token or sequence.");
+        var read = new HazardFeatures(
+            new([.. features ?? []], within == "sequence" ? Within.Sequence : Within.Token),
+            Limit(section, "rateAbove", "a share of rows, as in 0.0005"), Limit(section, "liftAbove", "a factor, as in 5"),
+            Limit(section, "rateBelow", "a share of rows, as in 0.0005"), Limit(section, "liftBelow", "a factor, as in 0.2"));
+        if (read is { RateAbove: null, LiftAbove: null, RateBelow: null, LiftBelow: null }) section.Problem($"{kind} lacks a limit. Add rateAbove, liftAbove, rateBelow or liftBelow.");
+        foreach (var rate in new[] { "rateAbove", "rateBelow" })
+            if (section.Has(rate) && section.Number<double>(rate, "") is > 1) section.Problem(rate, "is above 1. A rate is a share: 0.01 is one row in a hundred.");
+        if (features is null) return null;
+        if (kind == "together" && features.Distinct().Count() < 2) section.Problem("together", "names fewer than two features. Use feature for one.");
+        if (space is not null)
+            foreach (var feature in features.Where(feature => feature < 0 || feature >= space.Dictionary.Features).Distinct())
+                section.Problem(kind, $"names feature {feature}; {space.Id} has features 0 to {space.Dictionary.Features - 1}.");
+        return read;
+    }
+
+    private static double? Limit(YamlSection section, string key, string what)
+    {
+        var limit = section.Number<double>(key, what);
+        if (limit is not null and not (>= 0 and <= double.MaxValue)) section.Problem(key, $"is {limit}. Use {what}.");
+        return limit;
+    }
+
+    /// <summary>All that decides findings, in one order whatever the order in the files.</summary>
+    private static string Content(IEnumerable<CanonicalSpace> spaces, IEnumerable<ModelPlan> models, WindowOptions windows, DetectionOptions detection)
+    {
+        var content = new JsonObject
+        {
+            ["spaces"] = new JsonArray([.. spaces.Select(space => (JsonNode)new JsonObject
+            {
+                ["id"] = space.Id,
+                ["dictionary"] = space.Dictionary.Hash,
+                ["labels"] = new JsonObject(space.Labels.ById.OrderBy(label => label.Key).Select(label =>
+                    KeyValuePair.Create(label.Key.ToString(), (JsonNode?)new JsonArray([label.Value.Label, .. label.Value.Tags.Select(tag => (JsonNode)tag)])))),
+            })]),
+            ["models"] = new JsonArray([.. models.OrderBy(plan => plan.Model, StringComparer.Ordinal).ThenBy(plan => plan.Hook, StringComparer.Ordinal).Select(plan => (JsonNode)new JsonObject
+            {
+                ["model"] = plan.Model,
+                ["hook"] = plan.Hook,
+                ["space"] = plan.Space.Id,
+                ["transform"] = plan.Transform.Hash,
+                ["baseline"] = JsonSerializer.SerializeToNode(plan.Baseline, EventJson.Options),
+                ["hazards"] = new JsonArray([.. plan.Hazards.OrderBy(hazard => hazard.Id, StringComparer.Ordinal).Select(hazard => (JsonNode)new JsonObject
+                {
+                    ["id"] = hazard.Id,
+                    ["severity"] = hazard.Severity.ToString().ToLowerInvariant(),
+                    ["summary"] = hazard.Summary,
+                    ["when"] = Content(hazard.When),
+                    ["minimumSequences"] = hazard.MinimumSequences,
+                    ["for"] = hazard.For,
+                })]),
+            })]),
+            ["windows"] = JsonSerializer.SerializeToNode(windows, EventJson.Options),
+            ["detection"] = JsonSerializer.SerializeToNode(detection, EventJson.Options),
+        };
+        return content.ToJsonString(EventJson.Options);
+    }
+
+    private static JsonObject Content(HazardCondition condition) => condition switch
+    {
+        HazardFeatures features => new()
+        {
+            ["features"] = features.Set.Key,
+            ["rateAbove"] = features.RateAbove,
+            ["liftAbove"] = features.LiftAbove,
+            ["rateBelow"] = features.RateBelow,
+            ["liftBelow"] = features.LiftBelow,
+        },
+        HazardAll all => new() { ["all"] = new JsonArray([.. all.Of.Select(Content)]) },
+        HazardAny any => new() { ["any"] = new JsonArray([.. any.Of.Select(Content)]) },
+        HazardNot not => new() { ["not"] = Content(not.Of) },
+        _ => throw new InvalidOperationException($"no rule for {condition.GetType().Name}"),
+    };
+}
+
+/// <summary>The operator's files cannot be used; one line per problem.</summary>
+public sealed class ConfigurationException(IReadOnlyList<string> problems) : Exception(string.Join('\n', problems))
+{
+    public IReadOnlyList<string> All { get; } = problems;
+}

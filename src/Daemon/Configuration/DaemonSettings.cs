@@ -1,0 +1,62 @@
+using DriftWatch.Analysis;
+using DriftWatch.Ingest.Kafka;
+using DriftWatch.Ingest.Spool;
+
+namespace DriftWatch.Daemon.Configuration;
+
+/// <summary>How this process runs. None of it changes a finding; what does is in <see cref="Catalog"/>.</summary>
+public sealed record DaemonSettings
+{
+    /// <summary>Where the event log is: <c>sqlite:PATH</c>.</summary>
+    public string Log { get; init; } = "sqlite:driftwatch.db";
+
+    /// <summary>Null: no Kafka; batches come over HTTP alone and wait in <see cref="Spool"/>.</summary>
+    public KafkaOptions? Kafka { get; init; }
+    public SpoolOptions Spool { get; init; } = new();
+    public HttpOptions Http { get; init; } = new();
+
+    /// <summary>What encodes: <c>auto</c>, <c>cpu</c> or <c>cuda</c>.</summary>
+    public string Encoder { get; init; } = "auto";
+
+    /// <summary>Processor threads that encode.</summary>
+    public int Threads { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>Largest message that is accepted, from Kafka or over HTTP.</summary>
+    public int MessageBytesMaximum { get; init; } = 64 << 20;
+
+    public IEnumerable<string> Problems()
+    {
+        if (Alerts.EventLog.EventLogAddress.Problem(Log) is { } problem) yield return problem;
+        if (Encoder == "cuda") yield return "encoder is 'cuda', and this is the embedded build, which encodes on the processor. Build with PROFILE=production for GPUs, or use cpu or auto.";
+        else if (Encoder is not ("auto" or "cpu")) yield return $"encoder is '{Encoder}'. Use auto, cpu or cuda.";
+        if (Threads is < 1 or > 1024) yield return $"threads is {Threads}. Use 1 or more, at most as many as the processor has.";
+        if (MessageBytesMaximum < 1024) yield return $"messageBytesMaximum is {MessageBytesMaximum}. Use 1024 or more.";
+        foreach (var kafka in Kafka?.Problems() ?? []) yield return kafka;
+        foreach (var spool in Spool.Problems()) yield return spool;
+        foreach (var http in Http.Problems()) yield return http;
+    }
+}
+
+/// <summary>The API (section <c>http</c>).</summary>
+public sealed record HttpOptions
+{
+    /// <summary>Address and port; <c>off</c> for none.</summary>
+    public string Listen { get; init; } = "127.0.0.1:8080";
+
+    /// <summary>A file whose content clients send as <c>Authorization: Bearer …</c>. Needed off loopback.</summary>
+    public string? TokenFile { get; init; }
+
+    public bool Off => Listen == "off";
+
+    public IEnumerable<string> Problems()
+    {
+        if (Off) yield break;
+        if (!System.Net.IPEndPoint.TryParse(Listen, out var address) || !Listen.Contains(':'))
+            yield return $"http.listen is '{Listen}'. Use address:port, as in 127.0.0.1:8080, or off.";
+        else if (!System.Net.IPAddress.IsLoopback(address.Address) && TokenFile is null)
+            yield return $"http.listen is {Listen}, which other machines reach, and there is no http.tokenFile. Name a file with a secret token, or listen on 127.0.0.1.";
+        if (TokenFile is null) yield break;
+        if (!File.Exists(TokenFile)) yield return $"http.tokenFile {TokenFile} does not exist. Write a long random text into it.";
+        else if (File.ReadAllText(TokenFile).Trim().Length < 16) yield return $"http.tokenFile {TokenFile} holds fewer than 16 characters. Write a long random text into it.";
+    }
+}

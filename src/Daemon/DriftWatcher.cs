@@ -1,0 +1,204 @@
+using DriftWatch.Alerts;
+using DriftWatch.Alerts.Metrics;
+using DriftWatch.Analysis;
+using DriftWatch.Analysis.Activations;
+using DriftWatch.Analysis.Windows;
+using DriftWatch.Ingest;
+using DriftWatch.Ingest.Decoding;
+using Microsoft.Extensions.Logging;
+
+namespace DriftWatch.Daemon;
+
+/// <summary>What the loop tells whoever watches it: reports, the demo, progress lines.</summary>
+public interface IWatchObserver
+{
+    void Rejected(RawMessage message, string reason, string explanation);
+
+    void Stored(IReadOnlyList<AlertEvent> facts);
+}
+
+/// <summary>The loop: read, analyse, decide, store, acknowledge. Store, believe, acknowledge: in that order.</summary>
+/// <remarks>An unexpected error is not caught here: the host stops, the pod restarts, the fold rebuilds the state.</remarks>
+public sealed partial class DriftWatcher(
+    IActivationSource source,
+    ActivationDecoder decoder,
+    Catalog catalog,
+    WatchRecord record,
+    IDeadLetters deadLetters,
+    WatchMetrics metrics,
+    WatchProgress progress,
+    TimeProvider time,
+    ILogger<DriftWatcher> log,
+    IWatchObserver? observer = null)
+{
+    /// <summary>Refused messages on their way to the dead-letter topic; at the bound the loop waits for them.</summary>
+    private const int DeadLettersMaximum = 1000;
+
+    private readonly DriftAnalyzer analyzer = new(catalog);
+    private readonly Dictionary<int, PartitionWatch> partitions = [];
+    private readonly List<Task> deadLettersSent = [];
+
+    private sealed record PartitionWatch(PartitionWindows Windows, PartitionPosition Position)
+    {
+        /// <summary>Offset of the message that already waited for the other partitions once.</summary>
+        public long Waited { get; set; } = -1;
+    }
+
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        await record.CatchUpAsync(stopping);
+        await record.RecordCatalogAsync(stopping);
+        await record.FreezeBaselinesAsync(stopping);
+        progress.Ready();
+
+        await foreach (var happened in source.ReadAsync(stopping))
+        {
+            using var step = progress.Begin();
+            switch (happened)
+            {
+                case PartitionAssigned assigned:
+                    assigned.BeginAt(await OpenAsync(assigned.Partition, stopping));
+                    break;
+                case PartitionRevoked revoked:
+                    partitions.Remove(revoked.Partition);
+                    revoked.Dropped();
+                    break;
+                case MessageReceived { Message: var message }:
+                    await WatchAsync(message, partitions[message.Partition], stopping);
+                    break;
+            }
+        }
+        await FlushDeadLettersAsync();
+    }
+
+    private async Task<long?> OpenAsync(int partition, CancellationToken stopping)
+    {
+        await record.CatchUpAsync(stopping);
+        var position = record.PositionOf(partition);
+        partitions[partition] = new(new(catalog.Models[0].Windows, position, RowsLeft), position);
+        return position.OpenFrom;
+    }
+
+    private long? RowsLeft(WindowKey key) => catalog.PlanFor(key.Monitor) is { } plan ? record.Baselines.RowsLeft(key, plan.EncodingHash) : null;
+
+    private async Task WatchAsync(RawMessage message, PartitionWatch partition, CancellationToken stopping)
+    {
+        ActivationBatch batch;
+        try
+        {
+            batch = decoder.Decode(message.Value, message.Headers, message.Timestamp);
+        }
+        catch (MalformedException error)
+        {
+            await RejectAsync(message, partition, error, stopping);
+            source.Acknowledge(message.Partition, partition.Windows.OpenFrom(message.Offset + 1), message.Offset + 1);
+            return;
+        }
+
+        if (MustWait(batch, message.Offset, partition))
+        {
+            partition.Waited = message.Offset;
+            source.Postpone(message.Partition, message.Offset);
+            return;
+        }
+
+        // One by one: what a stored window completes (a baseline) is known before the next one closes.
+        var repeated = partition.Windows.HasAlready(new(batch.Monitor, batch.Probe), message.Offset);
+        using var closed = analyzer.Analyze(partition.Windows, batch, message.Offset).GetEnumerator();
+        while (Timed(closed.MoveNext)) await StoreAsync(closed.Current, message.Partition, stopping);
+        if (!repeated) metrics.RowsTaken(batch.Monitor, analyzer.Rows.Kept, analyzer.Rows.NotFinite, analyzer.Rows.Zero, analyzer.Rows.Outliers);
+
+        // Not past the oldest open window: after a crash its rows must be read again.
+        source.Acknowledge(message.Partition, partition.Windows.OpenFrom(message.Offset + 1), message.Offset + 1);
+    }
+
+    private bool Timed(Func<bool> analyze)
+    {
+        var began = time.GetTimestamp();
+        var any = analyze();
+        metrics.Encoded(time.GetElapsedTime(began));
+        return any;
+    }
+
+    private async Task StoreAsync(ClosedWindow window, int partition, CancellationToken stopping)
+    {
+        // What the window counts as rejected must be safe before the window is.
+        await FlushDeadLettersAsync();
+        var plan = catalog.PlanFor(window.Key.Monitor)!;
+        var judged = DriftAnalyzer.Judge(window, plan, record.Baselines.For(plan, window.Key.Probe, catalog));
+        var began = time.GetTimestamp();
+        var facts = await record.RecordAsync(judged, partition, stopping);
+        metrics.Stored((WindowClosed)facts[0], time.GetElapsedTime(began));
+        foreach (var fact in facts) Log(fact);
+        observer?.Stored(facts);
+    }
+
+    /// <summary>
+    /// A window is about to close and its baseline is still being learned, maybe on another partition whose messages were sent earlier and are read later. Once those are read
+    /// the window goes on, baseline or not. So a backlog of many partitions, after a crash too, is judged as it would have been when it came in.
+    /// </summary>
+    private bool MustWait(ActivationBatch batch, long offset, PartitionWatch partition)
+    {
+        if (!source.CanPostpone || partition.Waited == offset) return false;
+        var plan = catalog.PlanFor(batch.Monitor)!;
+        return plan.Baseline.From != batch.Monitor
+            && !partition.Windows.HasAlready(new(batch.Monitor, batch.Probe), offset)
+            && record.Baselines.For(plan, batch.Probe, catalog) is null
+            && partition.Windows.MayClose(batch);
+    }
+
+    private async Task RejectAsync(RawMessage message, PartitionWatch partition, MalformedException error, CancellationToken stopping)
+    {
+        // Read again after a restart, and counted in a stored window: it is in the dead-letter topic.
+        if (message.Offset < partition.Position.RejectedNext) return;
+        partition.Windows.Reject(error.Reason, message.Offset);
+        metrics.Rejected(error.Reason);
+        LogRejected(message.Partition, message.Offset, error.Reason, error.Message);
+        observer?.Rejected(message, error.Reason, error.Message);
+        deadLettersSent.Add(deadLetters.SendAsync(message, error.Reason, error.Message, stopping));
+        if (deadLettersSent.Count >= DeadLettersMaximum) await FlushDeadLettersAsync();
+    }
+
+    private async Task FlushDeadLettersAsync()
+    {
+        await Task.WhenAll(deadLettersSent);
+        deadLettersSent.Clear();
+    }
+
+    private void Log(AlertEvent fact)
+    {
+        switch (fact)
+        {
+            case DriftDetected alert:
+                LogDrift(alert.Alert, alert.Monitor, alert.Attribution, string.Join("; ", alert.Findings.Select(finding => $"{finding.Detector}: {finding.Because}")));
+                break;
+            case HazardDetected alert:
+                LogHazard(alert.Alert, alert.Hazard, alert.Severity, alert.Monitor, alert.Summary, string.Join("; ", alert.Findings.Select(finding => finding.Because)));
+                break;
+            case DriftEnded alert:
+                LogEnded(alert.Alert, alert.Monitor, "drift");
+                break;
+            case HazardEnded alert:
+                LogEnded(alert.Alert, alert.Monitor, alert.Hazard);
+                break;
+            case BaselineFrozen baseline:
+                LogFrozen(baseline.Monitor, baseline.Rows, baseline.Sequences, baseline.Hash);
+                break;
+        }
+    }
+
+    [LoggerMessage(LogLevel.Information, "Message at partition {Partition} offset {Offset} rejected ({Reason}): {Explanation}")]
+    private partial void LogRejected(int partition, long offset, string reason, string explanation);
+
+    [LoggerMessage(LogLevel.Warning, "Alert {Alert}: drift of {Monitor}, attribution {Attribution}. {Findings}")]
+    private partial void LogDrift(string alert, MonitorId monitor, string attribution, string findings);
+
+    [LoggerMessage(LogLevel.Warning, "Alert {Alert}: hazard {Hazard} ({Severity}) in {Monitor}: {Summary}. {Findings}")]
+    private partial void LogHazard(string alert, string hazard, Analysis.Detection.Severity severity, MonitorId monitor, string summary, string findings);
+
+    [LoggerMessage(LogLevel.Information, "Alert {Alert} of {Monitor} ended: {Rule}")]
+    private partial void LogEnded(string alert, MonitorId monitor, string rule);
+
+    [LoggerMessage(LogLevel.Information, "Baseline of {Monitor} frozen: {Rows} rows, {Sequences} sequences, {Hash}")]
+    private partial void LogFrozen(MonitorId monitor, long rows, long sequences, string hash);
+}

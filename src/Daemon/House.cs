@@ -1,0 +1,183 @@
+using DriftWatch.Alerts;
+using DriftWatch.Alerts.EventLog;
+using DriftWatch.Alerts.Metrics;
+using DriftWatch.Alerts.Sinks;
+using DriftWatch.Analysis;
+using DriftWatch.Analysis.Detection;
+using DriftWatch.Daemon.Api;
+using DriftWatch.Daemon.Configuration;
+using DriftWatch.Ingest;
+using DriftWatch.Ingest.Decoding;
+using DriftWatch.Ingest.Kafka;
+using DriftWatch.Ingest.Spool;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace DriftWatch.Daemon;
+
+/// <summary>Puts the daemon together.</summary>
+public static class House
+{
+    public static WebApplication Build(DaemonSettings settings, Catalog catalog, IWatchObserver? observer = null, LogLevel logLevel = LogLevel.Information)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders().SetMinimumLevel(logLevel).AddFilter("Microsoft", LogLevel.Warning).AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.UseUtcTimestamp = true;
+            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+        });
+        builder.Services.AddIngest(settings, catalog).AddAnalysis(catalog).AddAlerts(settings, catalog, observer);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            if (!settings.Http.Off) kestrel.Listen(System.Net.IPEndPoint.Parse(settings.Http.Listen));
+        });
+        // Against rebinding of names: on loopback a browser must have asked for this machine.
+        if (settings.Http.TokenFile is null) builder.Services.AddHostFiltering(filter => filter.AllowedHosts = ["localhost", "127.0.0.1", "[::1]"]);
+        if (settings.Http.Off) builder.Services.AddSingleton<Microsoft.AspNetCore.Hosting.Server.IServer, NoServer>();
+
+        var app = builder.Build();
+        app.UseHostFiltering();
+        app.UseToken(settings.Http);
+        app.MapHealth(app.Services.GetRequiredService<WatchProgress>());
+        app.MapMetrics(app.Services.GetRequiredService<IMetricsText>());
+        var (register, log, time) = (app.Services.GetRequiredService<MonitorRegister>(), app.Services.GetRequiredService<IEventLog>(), app.Services.GetRequiredService<TimeProvider>());
+        app.MapIntake(app.Services.GetRequiredService<ActivationDecoder>(), app.Services.GetRequiredService<IIntake>(), app.Services.GetRequiredService<WatchMetrics>(), settings.MessageBytesMaximum);
+        app.MapReads(register, log, time);
+        app.MapOperator(new(log, register, time));
+        return app;
+    }
+
+    private static IServiceCollection AddIngest(this IServiceCollection services, DaemonSettings settings, Catalog catalog)
+    {
+        services.AddSingleton(DecoderFor(catalog, settings.MessageBytesMaximum));
+        if (settings.Kafka is { } kafka)
+        {
+            services.AddSingleton<KafkaActivationSource>(provider => new(kafka, provider.GetRequiredService<ILogger<KafkaActivationSource>>()));
+            services.AddSingleton<IActivationSource>(provider => provider.GetRequiredService<KafkaActivationSource>());
+            services.AddSingleton<KafkaProducer>(provider => new(kafka, settings.MessageBytesMaximum, provider.GetRequiredService<ILogger<KafkaProducer>>()));
+            services.AddSingleton<IIntake>(provider => provider.GetRequiredService<KafkaProducer>());
+            services.AddSingleton<IDeadLetters>(provider => provider.GetRequiredService<KafkaProducer>());
+        }
+        else
+        {
+            services.AddSingleton<SpoolSource>(_ => new(settings.Spool));
+            services.AddSingleton<IActivationSource>(provider => provider.GetRequiredService<SpoolSource>());
+            services.AddSingleton<IIntake>(provider => provider.GetRequiredService<SpoolSource>());
+            services.AddSingleton<IDeadLetters, NoDeadLetters>();
+        }
+        return services;
+    }
+
+    public static ActivationDecoder DecoderFor(Catalog catalog, int messageBytesMaximum) =>
+        new((model, hook) => catalog.PlanFor(new(model, "", hook))?.Transform.SourceWidth, messageBytesMaximum);
+
+    private static IServiceCollection AddAnalysis(this IServiceCollection services, Catalog catalog) => services.AddSingleton(catalog);
+
+    private static IServiceCollection AddAlerts(this IServiceCollection services, DaemonSettings settings, Catalog catalog, IWatchObserver? observer)
+    {
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(provider => EventLogAddress.Open(settings.Log, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<IEventLog>(provider => provider.GetRequiredService<OpenedLog>().Log);
+        services.AddSingleton<ICheckpoints>(provider => provider.GetRequiredService<OpenedLog>().Checkpoints);
+        services.AddSingleton<MonitorRegister>();
+        services.AddSingleton<WatchProgress>();
+        services.AddSingleton<WatchRecord>();
+        // Before the metrics, so that it hears of every instrument.
+        services.AddSingleton<IMetricsText, PrometheusText>();
+        services.AddSingleton(provider => MetricsFor(provider, catalog));
+        if (observer is not null) services.AddSingleton(observer);
+        services.AddSingleton<DriftWatcher>();
+        services.AddHostedService<RegisterFollower>();
+        if (settings.Kafka is { } kafka)
+        {
+            services.AddSingleton<IAlertSink>(provider =>
+            {
+                var log = provider.GetRequiredService<ILogger<KafkaAlertSink>>();
+                return new KafkaAlertSink(kafka.Settings, kafka.AlertsTopic, message => log.LogWarning("Kafka: {Message}", message));
+            });
+            services.AddHostedService<AlertPublisher>();
+        }
+        services.AddHostedService<WatchService>();
+        return services;
+    }
+
+    private static WatchMetrics MetricsFor(IServiceProvider provider, Catalog catalog)
+    {
+        provider.GetRequiredService<IMetricsText>();
+        var register = provider.GetRequiredService<MonitorRegister>();
+        var metrics = new WatchMetrics(register, provider.GetRequiredService<TimeProvider>())
+        {
+            HazardSeverity = hazard => catalog.Models.SelectMany(plan => plan.Hazards).FirstOrDefault(rule => rule.Id == hazard)?.Severity,
+        };
+        if (provider.GetService<KafkaActivationSource>() is { } kafka)
+            metrics.Gauge("driftwatch_source_lag_messages", "Messages behind the end of each assigned partition.", () =>
+                kafka.Lag().Select(lag => new System.Diagnostics.Metrics.Measurement<double>(lag.Messages, new("topic", kafka.Topic), new("partition", lag.Partition))));
+        metrics.Gauge("driftwatch_transform_grade", "Grade of the transform in force, 1 (A) to 6 (F); none for identity.", () =>
+            from entry in register.Current.Monitors.Values
+            let plan = catalog.PlanFor(entry.Monitor)
+            where plan?.Transform.Grade is not null
+            select new System.Diagnostics.Metrics.Measurement<double>(plan.Transform.Grade!.Value - 'A' + 1, WatchMetrics.Labels(entry.Monitor, entry.Probe)));
+        return metrics;
+    }
+
+    /// <summary>Without Kafka batches come over HTTP, where the client hears of a refusal at once; what reaches the loop was decoded before.</summary>
+    private sealed class NoDeadLetters : IDeadLetters
+    {
+        public Task SendAsync(RawMessage message, string reason, string explanation, CancellationToken stopping) => Task.CompletedTask;
+    }
+
+    private sealed class NoServer : Microsoft.AspNetCore.Hosting.Server.IServer
+    {
+        public Microsoft.AspNetCore.Http.Features.IFeatureCollection Features { get; } = new Microsoft.AspNetCore.Http.Features.FeatureCollection();
+
+        public Task StartAsync<TContext>(Microsoft.AspNetCore.Hosting.Server.IHttpApplication<TContext> application, CancellationToken cancellationToken)
+            where TContext : notnull => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public void Dispose()
+        {
+        }
+    }
+}
+
+/// <summary>Runs the loop as the host's main work: when it fails the host stops.</summary>
+internal sealed class WatchService(DriftWatcher watcher, IHostApplicationLifetime lifetime, ILogger<WatchService> log) : BackgroundService
+{
+    /// <summary>What stopped the loop, if it was not asked to.</summary>
+    public Exception? Failure { get; private set; }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        // The host is up and answers /healthz before the log is folded.
+        await Task.Yield();
+        try
+        {
+            await watcher.RunAsync(stoppingToken);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+        }
+        catch (Exception error)
+        {
+            Failure = error;
+            log.LogCritical(error, "The watching loop stopped: {Reason}", error.Message);
+            lifetime.StopApplication();
+        }
+    }
+}
+
+/// <summary>Keeps the register at the end of the log.</summary>
+internal sealed class RegisterFollower(IEventLog log, MonitorRegister register) : BackgroundService
+{
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await Task.Yield();
+        await foreach (var stored in log.SubscribeAsync(0, stoppingToken)) register.Evolve(stored);
+    }
+}

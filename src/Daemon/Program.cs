@@ -1,0 +1,11 @@
+using System.CommandLine;
+using DriftWatch.Daemon.Commands;
+
+var root = new RootCommand("DriftWatch notices when a fine-tuned language model gains a dangerous feature or loses a protective one.")
+{
+    RunCommand.Create(),
+    AnalyzeCommand.Create(),
+    SendCommand.Create(),
+    SaeCommand.Create(),
+};
+return await CommandLine.RunAsync(root, args);

@@ -1,0 +1,72 @@
+namespace DriftWatch.Ingest;
+
+/// <summary>One message as it came, not looked into.</summary>
+/// <param name="Timestamp">The broker's; null where there is none.</param>
+public sealed record RawMessage(
+    int Partition,
+    long Offset,
+    ReadOnlyMemory<byte> Value,
+    ReadOnlyMemory<byte> Key,
+    IReadOnlyList<KeyValuePair<string, byte[]?>> Headers,
+    DateTimeOffset? Timestamp);
+
+/// <summary>What a source tells its reader.</summary>
+public abstract record SourceEvent;
+
+/// <summary>The partition is ours from here on. The source waits for <see cref="BeginAt"/>.</summary>
+public sealed record PartitionAssigned(int Partition) : SourceEvent
+{
+    private readonly TaskCompletionSource<long?> begin = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public Task<long?> Begin => begin.Task;
+
+    /// <param name="offset">Where to read on; null: at the configured start.</param>
+    public void BeginAt(long? offset) => begin.TrySetResult(offset);
+}
+
+/// <summary>The partition is somebody else's. The source waits for <see cref="Dropped"/>, so that nothing of it is stored afterwards.</summary>
+public sealed record PartitionRevoked(int Partition) : SourceEvent
+{
+    private readonly TaskCompletionSource dropped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public Task Done => dropped.Task;
+
+    public void Dropped() => dropped.TrySetResult();
+}
+
+public sealed record MessageReceived(RawMessage Message) : SourceEvent;
+
+/// <summary>① Messages of activations, in order within a partition, at least once.</summary>
+public interface IActivationSource
+{
+    /// <summary>Ends only with <paramref name="stopping"/>, or when a source that has an end is at it.</summary>
+    IAsyncEnumerable<SourceEvent> ReadAsync(CancellationToken stopping);
+
+    /// <summary>Promises that everything before <paramref name="openFrom"/> is stored and need not be read again; the source is done with messages before <paramref name="next"/>.</summary>
+    void Acknowledge(int partition, long openFrom, long next);
+
+    /// <summary>Asks for the message at <paramref name="offset"/>, and what follows it, again when the other partitions have been read as far as they go now.</summary>
+    /// <remarks>For what another partition may be about to tell: the baseline that this partition's windows are compared with.</remarks>
+    void Postpone(int partition, long offset) => throw new NotSupportedException($"{GetType().Name} has one partition; ask {nameof(CanPostpone)} first");
+
+    /// <summary>Is there another partition to wait for?</summary>
+    bool CanPostpone { get; }
+}
+
+/// <summary>Where refused messages go.</summary>
+public interface IDeadLetters
+{
+    /// <summary>Completes when the message is safe there.</summary>
+    Task SendAsync(RawMessage message, string reason, string explanation, CancellationToken stopping);
+}
+
+/// <summary>Takes messages from clients without Kafka.</summary>
+public interface IIntake
+{
+    /// <summary>Completes when a crash of this process or machine cannot lose the message any more.</summary>
+    /// <returns>Where it is.</returns>
+    /// <exception cref="IntakeFullException">There is no room; try later.</exception>
+    Task<(int Partition, long Offset)> AcceptAsync(ReadOnlyMemory<byte> value, string key, CancellationToken stopping);
+}
+
+public sealed class IntakeFullException(string message) : Exception(message);

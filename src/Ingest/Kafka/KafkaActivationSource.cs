@@ -1,0 +1,252 @@
+using System.Collections.Concurrent;
+using System.Threading.Channels;
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging;
+
+namespace DriftWatch.Ingest.Kafka;
+
+/// <summary>① Messages from a Kafka topic, as one member of a consumer group.</summary>
+/// <remarks>
+/// One thread polls, so that heartbeats go on while messages are analysed. Messages wait in a queue bounded by bytes; at the bound all partitions are paused.
+/// Offsets are the event log's: a partition begins where the reader says. What Kafka's group stores is for lag tools only.
+/// </remarks>
+public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<KafkaActivationSource> log) : IActivationSource
+{
+    private static readonly TimeSpan pollTimeout = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan watermarkTimeout = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a rebalance waits for the reader; Kafka's max.poll.interval.ms is five minutes.</summary>
+    private static readonly TimeSpan rebalanceTimeout = TimeSpan.FromMinutes(4);
+
+    private readonly Channel<Queued> queue = Channel.CreateUnbounded<Queued>(new() { SingleReader = true, SingleWriter = true });
+    private readonly ConcurrentQueue<Action<IConsumer<byte[]?, byte[]?>>> commands = new();
+
+    // Messages of an earlier assignment, or from before a postponement, are dropped by this number.
+    private readonly ConcurrentDictionary<int, int> generations = new();
+    private readonly ConcurrentDictionary<int, long> read = new();
+    private readonly ConcurrentDictionary<int, long> ends = new();
+    private readonly Dictionary<int, (long Offset, Dictionary<int, long> Until)> postponed = [];
+    private long bytesQueued;
+    private bool paused;
+
+    private sealed record Queued(SourceEvent Event, int Partition, int Generation, int Bytes);
+
+    /// <summary>Messages between what was analysed and the end of each assigned partition, as the client last heard.</summary>
+    public IEnumerable<(int Partition, long Messages)> Lag() => ends.Select(end => (end.Key, Math.Max(0, end.Value - read.GetValueOrDefault(end.Key))));
+
+    public string Topic => options.Topic;
+
+    public bool CanPostpone => ends.Count > 1;
+
+    public async IAsyncEnumerable<SourceEvent> ReadAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stopping)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        var polling = Task.Factory.StartNew(() => Poll(stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        try
+        {
+            await foreach (var queued in queue.Reader.ReadAllAsync(stopping))
+            {
+                Interlocked.Add(ref bytesQueued, -queued.Bytes);
+                if (queued.Event is MessageReceived && queued.Generation != GenerationOf(queued.Partition)) continue;
+                yield return queued.Event;
+            }
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await polling;
+        }
+    }
+
+    public void Acknowledge(int partition, long openFrom, long next)
+    {
+        read[partition] = next;
+        commands.Enqueue(consumer =>
+        {
+            // Needs enable.auto.offset.store = false; the client would otherwise mark messages done on delivery.
+            if (consumer.Assignment.Exists(assigned => assigned.Partition.Value == partition)) consumer.StoreOffset(new TopicPartitionOffset(options.Topic, partition, openFrom));
+        });
+    }
+
+    public void Postpone(int partition, long offset)
+    {
+        // At once, so that what is queued behind the message does not reach the reader before it.
+        NextGeneration(partition);
+        commands.Enqueue(consumer =>
+        {
+            consumer.Pause([new(options.Topic, partition)]);
+            var until = new Dictionary<int, long>();
+            foreach (var other in consumer.Assignment.Where(other => other.Partition.Value != partition && !postponed.ContainsKey(other.Partition.Value)))
+                until[other.Partition.Value] = consumer.QueryWatermarkOffsets(other, watermarkTimeout).High.Value;
+            postponed[partition] = (offset, until);
+            LogPostponed(partition, offset);
+        });
+    }
+
+    private int GenerationOf(int partition) => generations.GetValueOrDefault(partition);
+
+    private void NextGeneration(int partition) => generations.AddOrUpdate(partition, 1, (_, generation) => generation + 1);
+
+    private void Poll(CancellationToken stopping)
+    {
+        try
+        {
+            using var consumer = BuildConsumer(stopping);
+            consumer.Subscribe(options.Topic);
+            try
+            {
+                while (!stopping.IsCancellationRequested) PollOnce(consumer);
+            }
+            finally
+            {
+                RunCommands(consumer);
+                consumer.Close();
+            }
+            queue.Writer.TryComplete();
+        }
+        catch (Exception error)
+        {
+            // The reader throws it; the host stops and the pod restarts.
+            queue.Writer.TryComplete(stopping.IsCancellationRequested ? null : error);
+        }
+    }
+
+    private void PollOnce(IConsumer<byte[]?, byte[]?> consumer)
+    {
+        RunCommands(consumer);
+        ReleasePostponed(consumer);
+        Throttle(consumer);
+        ConsumeResult<byte[]?, byte[]?>? result;
+        try
+        {
+            result = consumer.Consume(pollTimeout);
+        }
+        catch (ConsumeException error) when (!error.Error.IsFatal)
+        {
+            // A broker that is away, a topic that does not exist yet: the client keeps trying by itself.
+            LogConsume(error.Error.Reason);
+            return;
+        }
+        RememberEnds(consumer);
+        if (result is null) return;
+        var (partition, value) = (result.Partition.Value, result.Message.Value ?? []);
+        var headers = result.Message.Headers is { } all ? all.Select(header => KeyValuePair.Create(header.Key, (byte[]?)header.GetValueBytes())).ToArray() : [];
+        DateTimeOffset? timestamp = result.Message.Timestamp.Type == TimestampType.NotAvailable ? null : DateTimeOffset.FromUnixTimeMilliseconds(result.Message.Timestamp.UnixTimestampMs);
+        Enqueue(new MessageReceived(new(partition, result.Offset.Value, value, result.Message.Key ?? [], headers, timestamp)), partition, value.Length);
+    }
+
+    private void Enqueue(SourceEvent happened, int partition, int bytes)
+    {
+        Interlocked.Add(ref bytesQueued, bytes);
+        queue.Writer.TryWrite(new(happened, partition, GenerationOf(partition), bytes));
+    }
+
+    private void RunCommands(IConsumer<byte[]?, byte[]?> consumer)
+    {
+        while (commands.TryDequeue(out var command)) command(consumer);
+    }
+
+    private void Throttle(IConsumer<byte[]?, byte[]?> consumer)
+    {
+        var bytes = Interlocked.Read(ref bytesQueued);
+        if (!paused && bytes >= options.BytesInFlight)
+        {
+            consumer.Pause(consumer.Assignment);
+            paused = true;
+        }
+        else if (paused && bytes <= options.BytesInFlight / 2)
+        {
+            consumer.Resume(consumer.Assignment.Where(assigned => !postponed.ContainsKey(assigned.Partition.Value)));
+            paused = false;
+        }
+    }
+
+    private void ReleasePostponed(IConsumer<byte[]?, byte[]?> consumer)
+    {
+        if (postponed.Count == 0) return;
+        // Partitions that wait themselves cannot be waited for.
+        foreach (var (partition, (offset, _)) in postponed.Where(entry => entry.Value.Until.All(other => postponed.ContainsKey(other.Key) || read.GetValueOrDefault(other.Key) >= other.Value)).ToArray())
+        {
+            postponed.Remove(partition);
+            consumer.Seek(new(options.Topic, partition, offset));
+            if (!paused) consumer.Resume([new(options.Topic, partition)]);
+        }
+    }
+
+    private void RememberEnds(IConsumer<byte[]?, byte[]?> consumer)
+    {
+        foreach (var partition in ends.Keys)
+            if (consumer.GetWatermarkOffsets(new(options.Topic, partition)) is { High.Value: >= 0 and var high }) ends[partition] = high;
+    }
+
+    private IConsumer<byte[]?, byte[]?> BuildConsumer(CancellationToken stopping)
+    {
+        var config = new ConsumerConfig(options.Settings.ToDictionary())
+        {
+            GroupId = options.Group,
+            EnableAutoCommit = true,
+            EnableAutoOffsetStore = false,
+            AutoOffsetReset = options.Start == "end" ? AutoOffsetReset.Latest : AutoOffsetReset.Earliest,
+        };
+        // The client's own queue counts too: without a bound it holds 64 MiB a partition.
+        config.QueuedMaxMessagesKbytes ??= (int)Math.Max(1024, options.BytesInFlight / 1024);
+        return new ConsumerBuilder<byte[]?, byte[]?>(config)
+            .SetLogHandler((_, message) => LogClient(message.Message))
+            .SetErrorHandler((_, error) => LogClient(error.Reason))
+            .SetPartitionsAssignedHandler((_, partitions) => partitions.ConvertAll(partition => Assigned(partition, stopping)))
+            .SetPartitionsRevokedHandler((_, partitions) => partitions.ForEach(partition => Revoked(partition.Partition.Value, stopping)))
+            .SetPartitionsLostHandler((_, partitions) => partitions.ForEach(partition => Revoked(partition.Partition.Value, stopping)))
+            .Build();
+    }
+
+    private TopicPartitionOffset Assigned(TopicPartition partition, CancellationToken stopping)
+    {
+        NextGeneration(partition.Partition.Value);
+        var assigned = new PartitionAssigned(partition.Partition.Value);
+        Enqueue(assigned, partition.Partition.Value, 0);
+        var begin = Wait(assigned.Begin, stopping);
+        read[partition.Partition.Value] = begin ?? 0;
+        ends[partition.Partition.Value] = 0;
+        LogAssigned(partition.Partition.Value, begin?.ToString() ?? options.Start);
+        return new(partition, begin is { } offset ? new Offset(offset) : options.Start == "end" ? Offset.End : Offset.Beginning);
+    }
+
+    private void Revoked(int partition, CancellationToken stopping)
+    {
+        NextGeneration(partition);
+        postponed.Remove(partition);
+        ends.TryRemove(partition, out _);
+        var revoked = new PartitionRevoked(partition);
+        Enqueue(revoked, partition, 0);
+        Wait(revoked.Done.ContinueWith(_ => (long?)null, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default), stopping);
+        LogRevoked(partition);
+    }
+
+    /// <summary>The reader's answer, on the polling thread: a rebalance must not go on before it.</summary>
+    private static long? Wait(Task<long?> answer, CancellationToken stopping)
+    {
+        try
+        {
+            return answer.WaitAsync(rebalanceTimeout, stopping).GetAwaiter().GetResult();
+        }
+        catch (OperationCanceledException)
+        {
+            return null;   // Stopping: nobody reads any more.
+        }
+    }
+
+    [LoggerMessage(LogLevel.Information, "Partition {Partition} assigned; reading from {Begin}")]
+    private partial void LogAssigned(int partition, string begin);
+
+    [LoggerMessage(LogLevel.Information, "Partition {Partition} revoked; its open windows are dropped and belong to its next owner")]
+    private partial void LogRevoked(int partition);
+
+    [LoggerMessage(LogLevel.Information, "Partition {Partition} waits at offset {Offset} until the other partitions are read: its windows have no baseline yet")]
+    private partial void LogPostponed(int partition, long offset);
+
+    [LoggerMessage(LogLevel.Warning, "Kafka: {Message}")]
+    private partial void LogClient(string message);
+
+    [LoggerMessage(LogLevel.Warning, "Reading from Kafka: {Reason}; trying on")]
+    private partial void LogConsume(string reason);
+}

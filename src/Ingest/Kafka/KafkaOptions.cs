@@ -1,0 +1,35 @@
+namespace DriftWatch.Ingest.Kafka;
+
+/// <summary>How to reach Kafka, in the operator's words (section <c>kafka</c>).</summary>
+public sealed record KafkaOptions
+{
+    public string Topic { get; init; } = "driftwatch.activations";
+    public string RejectedTopic { get; init; } = "driftwatch.rejected";
+    public string AlertsTopic { get; init; } = "driftwatch.alerts";
+
+    /// <summary>The consumer group; daemons of one group share the partitions.</summary>
+    public string Group { get; init; } = "driftwatch";
+
+    /// <summary>Where to begin on a partition of which nothing is stored: <c>beginning</c> or <c>end</c>.</summary>
+    public string Start { get; init; } = "beginning";
+
+    /// <summary>Bytes of messages read and not yet analysed; at the bound the partitions are paused until half of it is free.</summary>
+    public long BytesInFlight { get; init; } = 64L << 20;
+
+    /// <summary>Any librdkafka setting, passed on as written: <c>bootstrap.servers</c>, <c>security.protocol</c>, <c>sasl.password</c>, …</summary>
+    public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    // What the daemon's promises rest on; setting them by hand would break exactly-once in silence.
+    private static readonly string[] ours = ["group.id", "enable.auto.commit", "enable.auto.offset.store", "auto.offset.reset", "enable.partition.eof"];
+
+    public IEnumerable<string> Problems()
+    {
+        if (!Settings.ContainsKey("bootstrap.servers") && !Settings.ContainsKey("test.mock.num.brokers"))
+            yield return "kafka.settings has no bootstrap.servers. Name your brokers, as in 'bootstrap.servers: kafka-1:9092,kafka-2:9092'.";
+        foreach (var name in Settings.Keys.Intersect(ours, StringComparer.Ordinal).Order(StringComparer.Ordinal))
+            yield return name == "group.id" ? "kafka.settings.group.id is not used. Set kafka.group." : $"kafka.settings.{name} is DriftWatch's own: offsets live in the event log. Leave it out.";
+        if (Start is not ("beginning" or "end")) yield return $"kafka.start is '{Start}'. Use beginning or end.";
+        if (BytesInFlight < 1 << 20) yield return $"kafka.bytesInFlight is {BytesInFlight}. Use 1048576 (1 MiB) or more; it must hold at least one message.";
+        if (Topic.Length == 0 || Group.Length == 0 || RejectedTopic.Length == 0 || AlertsTopic.Length == 0) yield return "kafka.topic, group, rejectedTopic and alertsTopic must not be empty.";
+    }
+}

@@ -1,0 +1,50 @@
+using System.Globalization;
+using System.Text;
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging;
+
+namespace DriftWatch.Ingest.Kafka;
+
+/// <summary>What the daemon writes to Kafka: refused messages, and batches that came over HTTP. Acknowledged by all in-sync replicas, without duplicates.</summary>
+public sealed partial class KafkaProducer : IDeadLetters, IIntake, IDisposable
+{
+    private readonly KafkaOptions options;
+    private readonly ILogger<KafkaProducer> log;
+    private readonly IProducer<byte[]?, byte[]> producer;
+
+    public KafkaProducer(KafkaOptions options, int messageBytesMaximum, ILogger<KafkaProducer> log)
+    {
+        (this.options, this.log) = (options, log);
+        var config = new ProducerConfig(options.Settings.ToDictionary()) { Acks = Acks.All, EnableIdempotence = true };
+        // A refused message may be as large as Kafka lets messages be; what the topic takes is the broker's to say.
+        config.MessageMaxBytes ??= (int)Math.Min(1_000_000_000L, Math.Max(64L << 20, messageBytesMaximum + (1L << 20)));
+        producer = new ProducerBuilder<byte[]?, byte[]>(config).SetLogHandler((_, message) => LogClient(message.Message)).SetErrorHandler((_, error) => LogClient(error.Reason)).Build();
+    }
+
+    public Task SendAsync(RawMessage message, string reason, string explanation, CancellationToken stopping)
+    {
+        var headers = new Headers();
+        foreach (var (name, value) in message.Headers) headers.Add(name, value);
+        headers.Add("driftwatch.reason", Encoding.UTF8.GetBytes(reason));
+        headers.Add("driftwatch.explanation", Encoding.UTF8.GetBytes(explanation));
+        headers.Add("driftwatch.source.topic", Encoding.UTF8.GetBytes(options.Topic));
+        headers.Add("driftwatch.source.partition", Encoding.UTF8.GetBytes(message.Partition.ToString(CultureInfo.InvariantCulture)));
+        headers.Add("driftwatch.source.offset", Encoding.UTF8.GetBytes(message.Offset.ToString(CultureInfo.InvariantCulture)));
+        return producer.ProduceAsync(options.RejectedTopic, new() { Key = message.Key.ToArray(), Value = message.Value.ToArray(), Headers = headers }, stopping);
+    }
+
+    public async Task<(int Partition, long Offset)> AcceptAsync(ReadOnlyMemory<byte> value, string key, CancellationToken stopping)
+    {
+        var stored = await producer.ProduceAsync(options.Topic, new() { Key = Encoding.UTF8.GetBytes(key), Value = value.ToArray() }, stopping);
+        return (stored.Partition.Value, stored.Offset.Value);
+    }
+
+    public void Dispose()
+    {
+        producer.Flush(TimeSpan.FromSeconds(10));
+        producer.Dispose();
+    }
+
+    [LoggerMessage(LogLevel.Warning, "Kafka: {Message}")]
+    private partial void LogClient(string message);
+}

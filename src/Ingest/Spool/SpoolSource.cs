@@ -1,0 +1,126 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using Microsoft.Data.Sqlite;
+
+namespace DriftWatch.Ingest.Spool;
+
+/// <summary>① Messages from a file of this machine that HTTP clients fill: a partition 0 without a broker.</summary>
+/// <remarks>
+/// A batch is on disk (SQLite, synchronous = FULL) before its client hears 202, and is deleted when no open window needs it any more. Offsets go on
+/// after a deletion: the last one stays in a row of its own.
+/// </remarks>
+public sealed class SpoolSource : IActivationSource, IIntake, IDisposable
+{
+    private readonly SpoolOptions options;
+    private readonly SemaphoreSlim gate = new(1);
+    private readonly Channel<bool> arrived = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly SqliteConnection connection;
+
+    public SpoolSource(SpoolOptions options)
+    {
+        SQLitePCL.Batteries_V2.Init();
+        this.options = options;
+        connection = new(new SqliteConnectionStringBuilder { DataSource = options.Path, Pooling = false }.ToString());
+        connection.Open();
+        Execute("PRAGMA journal_mode = WAL");
+        Execute("""
+            PRAGMA synchronous = FULL;
+            CREATE TABLE IF NOT EXISTS inbox (message INTEGER PRIMARY KEY AUTOINCREMENT, value BLOB NOT NULL);
+            """);
+    }
+
+    public async Task<(int Partition, long Offset)> AcceptAsync(ReadOnlyMemory<byte> value, string key, CancellationToken stopping)
+    {
+        await gate.WaitAsync(stopping);
+        try
+        {
+            var bytes = Number("SELECT coalesce(sum(length(value)), 0) FROM inbox");
+            if (bytes + value.Length > options.BytesMaximum)
+                throw new IntakeFullException($"{bytes} bytes wait in the spool and spool.bytesMaximum is {options.BytesMaximum}: the daemon is behind, or a window stays open. Try again later");
+            // The table counts from 1; offsets, like Kafka's, from 0.
+            var offset = Number("INSERT INTO inbox (value) VALUES ($value) RETURNING message", ("$value", value.ToArray())) - 1;
+            arrived.Writer.TryWrite(true);
+            return (0, offset);
+        }
+        finally
+        {
+            gate.Release();
+        }
+    }
+
+    public async IAsyncEnumerable<SourceEvent> ReadAsync([EnumeratorCancellation] CancellationToken stopping)
+    {
+        var assigned = new PartitionAssigned(0);
+        yield return assigned;
+        var next = await assigned.Begin.WaitAsync(stopping) ?? 0;
+        while (true)
+        {
+            while (await NextAsync(next, stopping) is { } message)
+            {
+                next = message.Offset + 1;
+                yield return new MessageReceived(message);
+            }
+            await arrived.Reader.ReadAsync(stopping);
+        }
+    }
+
+    public void Acknowledge(int partition, long openFrom, long next)
+    {
+        gate.Wait();
+        try
+        {
+            Execute("DELETE FROM inbox WHERE message <= $before", ("$before", openFrom));
+        }
+        finally
+        {
+            gate.Release();
+        }
+    }
+
+    /// <summary>There is no other partition to wait for; the reader goes on with the message it has.</summary>
+    public bool CanPostpone => false;
+
+    public void Dispose()
+    {
+        connection.Dispose();
+        gate.Dispose();
+    }
+
+    private async Task<RawMessage?> NextAsync(long from, CancellationToken stopping)
+    {
+        await gate.WaitAsync(stopping);
+        try
+        {
+            using var command = Command("SELECT message, value FROM inbox WHERE message > $from ORDER BY message LIMIT 1", ("$from", from));
+            using var reader = command.ExecuteReader();
+            return reader.Read() ? new(0, reader.GetInt64(0) - 1, (byte[])reader[1], default, [], null) : null;
+        }
+        finally
+        {
+            gate.Release();
+        }
+    }
+
+    private SqliteCommand Command(string sql, params ReadOnlySpan<(string Name, object Value)> values)
+    {
+        var command = connection.CreateCommand();
+#pragma warning disable CA2100 // Only constants of this file come in as SQL; values are parameters.
+        command.CommandText = sql;
+#pragma warning restore CA2100
+        foreach (var (name, value) in values) command.Parameters.AddWithValue(name, value);
+        return command;
+    }
+
+    private void Execute(string sql, params ReadOnlySpan<(string Name, object Value)> values)
+    {
+        using var command = Command(sql, values);
+        command.ExecuteNonQuery();
+    }
+
+    private long Number(string sql, params ReadOnlySpan<(string Name, object Value)> values)
+    {
+        using var command = Command(sql, values);
+        return Convert.ToInt64(command.ExecuteScalar(), CultureInfo.InvariantCulture);
+    }
+}

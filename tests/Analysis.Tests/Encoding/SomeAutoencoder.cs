@@ -1,0 +1,38 @@
+using DriftWatch.Analysis.Encoding;
+
+namespace DriftWatch.Analysis.Tests.Encoding;
+
+/// <summary>Small random dictionaries in which every part matters: biases, thresholds, gains, and rows and weights of mixed size.</summary>
+internal static class SomeAutoencoder
+{
+    public static SparseAutoencoder Of(Random random, AutoencoderKind kind, InputNormalization normalization, int width, int features)
+    {
+        var rescale = kind == AutoencoderKind.TopK && random.Next(2) == 0;
+        return new()
+        {
+            Kind = kind,
+            Width = width,
+            Features = features,
+            EncoderDF = Gaussians(random, width * features, 1 / Math.Sqrt(width)),
+            DecoderFD = Gaussians(random, features * width, 1),
+            EncoderBiasF = Gaussians(random, features, 0.1),
+            DecoderBiasD = Gaussians(random, width, 0.1),
+            ThresholdF = kind == AutoencoderKind.JumpReLU ? Gaussians(random, features, 1) : [],
+            MagnitudeScaleF = kind == AutoencoderKind.Gated ? [.. Gaussians(random, features, 1).Select(MathF.Exp)] : [],
+            MagnitudeBiasF = kind == AutoencoderKind.Gated ? Gaussians(random, features, 1) : [],
+            K = kind == AutoencoderKind.TopK ? 1 + random.Next(Math.Min(features, 40)) : 0,
+            RescaleByDecoderNorm = rescale,
+            SubtractDecoderBias = random.Next(2) == 0,
+            Normalization = normalization,
+            InputScale = normalization == InputNormalization.ExpectedAverageOnlyIn ? 0.37f : 1,
+        };
+    }
+
+    public static float[] Gaussians(Random random, int count, double scale)
+    {
+        var values = new float[count];
+        for (var i = 0; i < count; i++)
+            values[i] = (float)(scale * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()));
+        return values;
+    }
+}
