@@ -22,14 +22,14 @@ built := artifacts/.built-$(PROFILE)
 
 build: librdkafka $(built)   ## leave a runnable artifacts/driftwatch
 
-run: build            ## artifacts/driftwatch ARGS, as in make run ARGS="check --catalog catalog"
+run: build            ## artifacts/driftwatch ARGS, as in make run ARGS="run --config dw.yaml"
 	@artifacts/driftwatch $(ARGS)
 
 test:                  ## build everything in Release and run every test; ARGS go to the test runner
 	@PROFILE=$(PROFILE) eng/test $(ARGS)
 
-bench: librdkafka     ## run the benchmarks; ARGS="--filter *Encode*" picks some
-	dotnet run --project tests/Benchmarks -c Release -p:Profile=$(PROFILE) -- --artifacts artifacts/bench $(or $(ARGS),--filter '*')
+bench: librdkafka     ## run the benchmarks; ARGS="encode" picks one
+	dotnet run --project tests/Benchmarks -c Release -p:Profile=$(PROFILE) -- $(or $(ARGS),encode)
 
 format: librdkafka    ## dotnet format
 	dotnet format DriftWatch.sln $(ARGS)

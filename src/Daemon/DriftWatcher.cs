@@ -15,6 +15,9 @@ public interface IWatchObserver
     void Rejected(RawMessage message, string reason, string explanation);
 
     void Stored(IReadOnlyList<AlertEvent> facts);
+
+    /// <summary>The message is done with; it need not come again unless an open window needs it.</summary>
+    void Handled(RawMessage message);
 }
 
 /// <summary>The loop: read, analyse, decide, store, acknowledge. Store, believe, acknowledge: in that order.</summary>
@@ -91,7 +94,7 @@ public sealed partial class DriftWatcher(
         catch (MalformedException error)
         {
             await RejectAsync(message, partition, error, stopping);
-            source.Acknowledge(message.Partition, partition.Windows.OpenFrom(message.Offset + 1), message.Offset + 1);
+            Acknowledge(message, partition);
             return;
         }
 
@@ -108,8 +111,14 @@ public sealed partial class DriftWatcher(
         while (Timed(closed.MoveNext)) await StoreAsync(closed.Current, message.Partition, stopping);
         if (!repeated) metrics.RowsTaken(batch.Monitor, analyzer.Rows.Kept, analyzer.Rows.NotFinite, analyzer.Rows.Zero, analyzer.Rows.Outliers);
 
-        // Not past the oldest open window: after a crash its rows must be read again.
+        Acknowledge(message, partition);
+    }
+
+    /// <summary>Not past the oldest open window: after a crash its rows must be read again.</summary>
+    private void Acknowledge(RawMessage message, PartitionWatch partition)
+    {
         source.Acknowledge(message.Partition, partition.Windows.OpenFrom(message.Offset + 1), message.Offset + 1);
+        observer?.Handled(message);
     }
 
     private bool Timed(Func<bool> analyze)

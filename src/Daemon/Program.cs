@@ -1,9 +1,11 @@
 using System.CommandLine;
 using DriftWatch.Daemon.Commands;
+using DriftWatch.Daemon.Demo;
 
 var root = new RootCommand("DriftWatch notices when a fine-tuned language model gains a dangerous feature or loses a protective one.")
 {
     RunCommand.Create(),
+    DemoCommand.Create(),
     AnalyzeCommand.Create(),
     SendCommand.Create(),
     SaeCommand.Create(),

@@ -10,6 +10,7 @@ public sealed class KafkaAlertSink : IAlertSink, IDisposable
 {
     private readonly string topic;
     private readonly IProducer<byte[], byte[]> producer;
+    private bool disposed;
 
     public KafkaAlertSink(IReadOnlyDictionary<string, string> settings, string topic, Action<string> warn)
     {
@@ -32,6 +33,9 @@ public sealed class KafkaAlertSink : IAlertSink, IDisposable
 
     public void Dispose()
     {
+        // The container disposes it once for each port that it is registered under.
+        if (disposed) return;
+        disposed = true;
         producer.Flush(TimeSpan.FromSeconds(10));
         producer.Dispose();
     }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using DriftWatch.Alerts;
 using DriftWatch.Analysis.Activations;
 using DriftWatch.Analysis.Encoding;
@@ -39,7 +40,7 @@ public static class SaeCommand
     {
         var (rowsBD, shape) = ReadActivations(input, sae.Width);
         var (rows, keep) = Encodable(rowsBD, sae);
-        var featuresBF = new float[(long)keep.Length * sae.Features is var size && size <= Array.MaxLength ? size : throw new UsageException($"{keep.Length} rows of {sae.Features} features are too many for one tensor. Encode fewer rows at a time.")];
+        var featuresBF = new float[(long)keep.Length * sae.Features is var size && size <= Array.MaxLength / sizeof(float) ? size : throw new UsageException($"{keep.Length} rows of {sae.Features} features are too many for one tensor. Encode fewer rows at a time.")];
         var reconstructionBD = new float[rowsBD.Length];
         var codes = new SparseCodes();
         new CpuEncoder(sae, Environment.ProcessorCount).Encode(rows, codes);
@@ -54,13 +55,16 @@ public static class SaeCommand
             var rowD = rowsBD.AsSpan(row * sae.Width, sae.Width);
             reconstruction.Decode(features, values, RowNormalization.Of(rowD, sae), reconstructionBD.AsSpan(row * sae.Width, sae.Width));
         }
-        SafetensorsWriter.Write(output, [("features", [keep.Length, sae.Features], featuresBF), ("reconstruction", shape, reconstructionBD)]);
+        using (var file = File.Create(output))
+            SafetensorsWriter.Write(file, [("features", "F32", [keep.Length, sae.Features], Bytes(featuresBF)), ("reconstruction", "F32", shape, Bytes(reconstructionBD))], []);
         var leftOut = keep.Count(kept => !kept);
         if (leftOut > 0) Console.Error.WriteLine($"{leftOut} of {keep.Length} rows cannot be encoded (not finite, or all zero before a division by the norm); their features and reconstruction are 0.");
         if (json) Console.WriteLine(System.Text.Json.JsonSerializer.Serialize(new { rows = keep.Length, rowsLeftOut = leftOut, features = sae.Features, l0 = codes.Rows == 0 ? 0 : (double)codes.Count / codes.Rows }, EventJson.Options));
         else Console.WriteLine($"{keep.Length} rows, {sae.Features} features, L0 {(codes.Rows == 0 ? 0 : (double)codes.Count / codes.Rows):0.00} → {output}");
         return ExitCode.Done;
     }
+
+    private static byte[] Bytes(float[] values) => MemoryMarshal.AsBytes<float>(values).ToArray();
 
     private static int Inspect(SparseAutoencoder sae, string? activations, bool json)
     {

@@ -11,6 +11,7 @@ public sealed partial class KafkaProducer : IDeadLetters, IIntake, IDisposable
     private readonly KafkaOptions options;
     private readonly ILogger<KafkaProducer> log;
     private readonly IProducer<byte[]?, byte[]> producer;
+    private bool disposed;
 
     public KafkaProducer(KafkaOptions options, int messageBytesMaximum, ILogger<KafkaProducer> log)
     {
@@ -41,6 +42,9 @@ public sealed partial class KafkaProducer : IDeadLetters, IIntake, IDisposable
 
     public void Dispose()
     {
+        // The container disposes it once for each port that it is registered under.
+        if (disposed) return;
+        disposed = true;
         producer.Flush(TimeSpan.FromSeconds(10));
         producer.Dispose();
     }
