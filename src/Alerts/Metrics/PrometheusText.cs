@@ -63,7 +63,7 @@ public sealed class PrometheusText : IMetricsText, IDisposable
 
     private static string Escaped(string text) => text.Replace("\\", @"\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
 
-    private static string Number(double value) => value.ToString("R", CultureInfo.InvariantCulture).Replace("Infinity", "Inf", StringComparison.Ordinal).Replace("∞", "Inf", StringComparison.Ordinal);
+    private static string Number(double value) => (value + 0.0).ToString("R", CultureInfo.InvariantCulture).Replace("Infinity", "Inf", StringComparison.Ordinal).Replace("∞", "Inf", StringComparison.Ordinal);
 
     private sealed class Family(Instrument instrument)
     {

@@ -26,7 +26,7 @@ internal static class Appearance
         var firing = ReferenceEquals(only, window) ? nowF : thenF;
         double Share(FeatureEvidence feature) => (double)firing[feature.Feature].Sequences / only.Sequences;
         var found = candidates.Where(feature => feature.P <= limit && Share(feature) >= options.AppearanceShare).OrderBy(feature => feature.P).ThenBy(feature => feature.Feature).ToArray();
-        var score = tests.Count == 0 ? 0 : -Math.Log10(Math.Max(tests.Min(), double.Epsilon));
+        var score = tests.Count == 0 ? 0 : Math.Log10(1 / Math.Max(tests.Min(), Statistics.SmallestP));
         var effect = found.Length == 0 ? 0 : found.Max(Share);
         return Finding.With(detector, found.Length > 0 ? Verdict.Drift : Verdict.Steady, score, effect, $"{found.Length} features {what}", found);
     }

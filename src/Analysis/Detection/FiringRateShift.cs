@@ -39,7 +39,7 @@ public sealed class FiringRateShift(DetectionOptions options) : IDetector
 
         var limit = Statistics.BenjaminiHochberg([.. tested.Select(feature => feature.P)], options.FalseDiscoveryRate);
         var drifted = tested.Where(feature => feature.P <= limit && Factor(feature) >= options.RateRatio).OrderByDescending(feature => Math.Abs(feature.Z)).ThenBy(feature => feature.Feature).ToArray();
-        var score = -Math.Log10(Math.Max(tested.Min(feature => feature.P), double.Epsilon));
+        var score = Math.Log10(1 / Math.Max(tested.Min(feature => feature.P), Statistics.SmallestP));
         return Finding.With(
             Name,
             drifted.Length >= Math.Max(FeaturesMinimum, options.FeaturesShare * tested.Count) ? Verdict.Drift : Verdict.Steady,

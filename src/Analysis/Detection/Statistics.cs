@@ -6,6 +6,9 @@ namespace DriftWatch.Analysis.Detection;
 /// <summary>Tests that the detectors share. Reference numbers: tests/Analysis.Tests/Golden/statistics.py (SciPy).</summary>
 public static class Statistics
 {
+    /// <summary>Smaller p-values count as this: a score is their logarithm, and 0 has none.</summary>
+    public const double SmallestP = 1e-300;
+
     /// <summary>z of two ratios Σy/Σn whose sequences are independent and whose rows are not: (R₁ − R₀) / √(V₀ + V₁).</summary>
     /// <remarks>
     /// Vᵢ = Sᵢ/(Sᵢ − 1) · Σ(y − R n)² / (Σn)² over the sequences of side i, with R pooled over both sides (a score test: a side in which

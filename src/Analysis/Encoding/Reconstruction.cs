@@ -25,8 +25,8 @@ public sealed class Reconstruction
             var value = inverseGainF.Length == 0 ? values[i] : values[i] * inverseGainF[f];
             AddScaled(sae.DecoderFD.AsSpan(f * sae.Width, sae.Width), value, reconstructionD);
         }
-        if (normalization is { Shift: 0, Scale: 1 }) return;
-        for (var i = 0; i < reconstructionD.Length; i++) reconstructionD[i] = reconstructionD[i] / normalization.Scale + normalization.Shift;
+        if (normalization is { Shift: 0, Undo: 1 }) return;
+        for (var i = 0; i < reconstructionD.Length; i++) reconstructionD[i] = reconstructionD[i] * normalization.Undo + normalization.Shift;
     }
 
     private static void AddScaled(ReadOnlySpan<float> atomD, float value, Span<float> sumD)

@@ -2,8 +2,9 @@ namespace DriftWatch.Analysis.Encoding;
 
 /// <summary>A row's way into the dictionary's own scale and back: x' = (x − Shift) · Scale.</summary>
 /// <param name="Shift">Subtracted from each number of the row.</param>
-/// <param name="Scale">Multiplied afterwards; the reconstruction is divided by it. 0 or ∞: the row cannot be encoded (it is all zero, or as good as).</param>
-public readonly record struct RowNormalization(float Shift, float Scale)
+/// <param name="Scale">Multiplied afterwards. 0 or ∞: the row cannot be encoded (it is all zero, or as good as).</param>
+/// <param name="Undo">What the reconstruction is multiplied with on its way back: 1/Scale, but for layer_norm σ without the 1e-5.</param>
+public readonly record struct RowNormalization(float Shift, float Scale, float Undo)
 {
     /// <summary>What SAELens adds to σ before it divides.</summary>
     private const float LayerNormEpsilon = 1e-5f;
@@ -19,19 +20,20 @@ public readonly record struct RowNormalization(float Shift, float Scale)
         switch (sae.Normalization)
         {
             case InputNormalization.None:
-                return new(0, 1);
+                return new(0, 1, 1);
             case InputNormalization.ExpectedAverageOnlyIn:
-                return new(0, sae.InputScale);
+                return new(0, sae.InputScale, 1 / sae.InputScale);
             case InputNormalization.ConstantNormRescale:
                 var norm = Math.Sqrt(Energy.Of(rowD));
-                return new(0, norm == 0 ? 0 : (float)(Math.Sqrt(rowD.Length) / norm));
+                return new(0, norm == 0 ? 0 : (float)(Math.Sqrt(rowD.Length) / norm), (float)(norm / Math.Sqrt(rowD.Length)));
             case InputNormalization.LayerNorm:
                 var mean = 0.0;
                 foreach (var x in rowD) mean += x;
                 mean /= rowD.Length;
                 var sum = 0.0;
                 foreach (var x in rowD) sum += (x - mean) * (x - mean);
-                return new((float)mean, (float)(1 / (Math.Sqrt(sum / (rowD.Length - 1)) + LayerNormEpsilon)));
+                var deviation = Math.Sqrt(sum / (rowD.Length - 1));
+                return new((float)mean, (float)(1 / (deviation + LayerNormEpsilon)), (float)deviation);
             default:
                 throw new InvalidOperationException($"no rule for the normalisation {sae.Normalization}");
         }
