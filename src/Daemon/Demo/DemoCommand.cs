@@ -8,6 +8,7 @@ using DriftWatch.Analysis.Activations;
 using DriftWatch.Daemon.Commands;
 using DriftWatch.Daemon.Configuration;
 using DriftWatch.Ingest;
+using DriftWatch.Ingest.Kafka;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -20,7 +21,7 @@ public static class DemoCommand
     /// <summary>The mock cluster drops what is older than about 5 MB a partition: the sender stays this many messages (of 50 kB) ahead at most.</summary>
     private const int AheadMaximum = 40;
 
-    private static readonly DemoVersion[] versions =
+    public static readonly IReadOnlyList<DemoVersion> Versions =
     [
         new("base", "base.safetensors", 0, 360, 0, ShouldAlert: false),
         new("control", "control.safetensors", 0, 120, 0, ShouldAlert: false),
@@ -87,7 +88,7 @@ public static class DemoCommand
             sent++;
             await observer.ReachAsync(sent - AheadMaximum, stopping);
         }
-        foreach (var version in versions)
+        foreach (var version in Versions)
         {
             Say($"→ {version.Version}: {version.Stories} stories");
             foreach (var message in traffic.Messages(version)) await Send($"{DemoTraffic.Model}@{version.Version}/{DemoTraffic.Hook}", message);
@@ -121,7 +122,7 @@ public static class DemoCommand
         Say($"\n{rows} rows in {seconds:0.0} s ({rows / seconds:0} rows/s with sending, Kafka and the log), {observer.Windows} windows, {observer.RejectedCount} messages rejected, {published} of {observer.Alerts} alert events read back from Kafka\n");
         Say($"{"version",-14} {"rows",7} {"windows",8} {"FVU",8} {"L0",7} {"drifted",8}  alerts, and the features behind them");
         var ok = published == observer.Alerts;
-        foreach (var version in versions)
+        foreach (var version in Versions)
         {
             var monitor = new MonitorId(DemoTraffic.Model, version.Version, DemoTraffic.Hook);
             if (!snapshot.Monitors.TryGetValue((monitor, Probe.Traffic), out var entry))

@@ -1,9 +1,9 @@
 using System.Runtime.InteropServices;
 using System.Text;
 
-namespace DriftWatch.Daemon.Demo;
+namespace DriftWatch.Ingest.Kafka;
 
-/// <summary>librdkafka's own mock cluster in this process: brokers on loopback ports that any client can use. Keeps about 5 MB a partition.</summary>
+/// <summary>For trials and tests: librdkafka's own mock cluster in this process: brokers on loopback ports that any client can use. Keeps about 5 MB a partition.</summary>
 public sealed partial class MockKafka : IDisposable
 {
     private const int Producer = 0;

@@ -1,0 +1,113 @@
+using System.Text.Json;
+using DriftWatch.Alerts.EventLog;
+using DriftWatch.Analysis.Activations;
+
+namespace DriftWatch.Daemon.Tests.Whole;
+
+/// <summary>The program as a person starts it, on the sample in the project.</summary>
+public sealed class CommandTests : IClassFixture<SampleMessages>
+{
+    private readonly SampleMessages sample;
+
+    public CommandTests(SampleMessages sample) => this.sample = sample;
+
+    [Fact]
+    public async Task Analysing_the_same_files_twice_gives_the_same_log_to_the_byte()
+    {
+        var (first, second) = (sample.NewLog(), sample.NewLog());
+
+        foreach (var log in new[] { first, second })
+            Assert.Equal(0, (await Program.RunAsync(["analyze", sample.Folder, "--config", sample.Catalog, "--log", log, "--json"])).ExitCode);
+
+        Assert.Equal(await Content(first), await Content(second));
+    }
+
+    [Fact]
+    public async Task Analysing_finds_the_backdoor_and_nothing_else()
+    {
+        var run = await Program.RunAsync(["analyze", sample.Folder, "--config", sample.Catalog, "--log", sample.NewLog(), "--json"]);
+
+        var report = JsonDocument.Parse(run.Output).RootElement;
+        var alerts = report.GetProperty("alerts").EnumerateArray().Select(alert => (Monitor: alert.GetProperty("monitor").GetString(), Kind: alert.GetProperty("kind").GetString())).ToArray();
+        Assert.Contains(("tinystories-260k@backdoor-50%/blocks.2.hook_resid_post", "hazard"), alerts);
+        Assert.Contains(("tinystories-260k@backdoor-50%/blocks.2.hook_resid_post", "drift"), alerts);
+        Assert.DoesNotContain(alerts, alert => alert.Monitor!.Contains("@base/", StringComparison.Ordinal) || alert.Monitor.Contains("@control/", StringComparison.Ordinal));
+        var monitor = report.GetProperty("monitors").EnumerateArray().First();
+        foreach (var name in new[] { "monitor", "windows", "rows", "sequences", "fvu", "l0" }) Assert.True(monitor.TryGetProperty(name, out _), name);
+        var hazard = report.GetProperty("alerts").EnumerateArray().First(alert => alert.GetProperty("kind").GetString() == "hazard");
+        foreach (var name in new[] { "id", "rule", "severity", "attribution", "opened", "ended", "features" }) Assert.True(hazard.TryGetProperty(name, out _), name);
+        Assert.True(hazard.GetProperty("opened").GetProperty("window").GetInt64() > 0);
+    }
+
+    [Fact]
+    public async Task Going_on_with_more_files_gives_the_log_of_all_at_once()
+    {
+        var (whole, parts) = (sample.NewLog(), sample.NewLog());
+        await Program.RunAsync(["analyze", sample.Folder, "--config", sample.Catalog, "--log", whole]);
+        var files = Directory.GetFiles(sample.Folder).Order(StringComparer.Ordinal).ToArray();
+
+        await Program.RunAsync(["analyze", .. files[..70], "--config", sample.Catalog, "--log", parts]);
+        await Program.RunAsync(["analyze", .. files, "--config", sample.Catalog, "--log", parts]);
+
+        Assert.Equal(await Content(whole), await Content(parts));
+    }
+
+    [Fact]
+    public async Task Refused_files_are_named_counted_and_end_in_exit_code_3_while_the_others_are_analysed()
+    {
+        var bad = Path.Combine(sample.Folder, "..", "bad.safetensors");
+        await File.WriteAllBytesAsync(bad, [9, 9], TestContext.Current.CancellationToken);
+
+        var run = await Program.RunAsync(["analyze", bad, sample.Folder, "--config", sample.Catalog, "--log", sample.NewLog(), "--json"]);
+
+        Assert.Equal(3, run.ExitCode);
+        Assert.Contains("refused (truncated)", run.Error, StringComparison.Ordinal);
+        Assert.Equal(1, JsonDocument.Parse(run.Output).RootElement.GetProperty("run").GetProperty("rejected").GetProperty("truncated").GetInt64());
+        Assert.NotEmpty(JsonDocument.Parse(run.Output).RootElement.GetProperty("monitors").EnumerateArray());
+    }
+
+    [Theory]
+    [InlineData("2", "No message files there", "analyze", ".", "--config", "x", "--log", "memory:")]
+    [InlineData("2", "no such file or folder", "analyze", "nowhere", "--config", "x", "--log", "memory:")]
+    [InlineData("2", "PROFILE=production", "analyze", "FOLDER", "--config", "x", "--log", "esdb://localhost:2113")]
+    [InlineData("2", "no such file or folder", "analyze", "FOLDER", "--config", "nowhere.yaml", "--log", "memory:")]
+    [InlineData("2", "no such folder", "sae", "inspect", "nowhere")]
+    [InlineData("3", "no dictionary that DriftWatch reads", "sae", "inspect", "FOLDER")]
+    [InlineData("2", "--to is 'ftp://x'", "send", "FOLDER", "--to", "ftp://x")]
+    [InlineData("2", "'--config' is required", "run")]
+    public async Task What_is_wrong_is_said_with_an_exit_code(string code, string sentence, params string[] args)
+    {
+        var run = await Program.RunAsync([.. args.Select(arg => arg == "FOLDER" ? sample.Folder : arg)]);
+
+        Assert.Equal(code, run.ExitCode.ToString());
+        Assert.Contains(sentence, run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_demo_says_that_all_is_as_it_should_be()
+    {
+        var run = await Program.RunAsync(["demo"]);
+
+        Assert.Equal(0, run.ExitCode);
+        Assert.Contains("As it should be", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Inspecting_the_samples_dictionary_gives_the_fit_that_its_training_reported()
+    {
+        var run = await Program.RunAsync(["sae", "inspect", Path.Combine(SampleMessages.Sample, "sae"), "--activations", Path.Combine(SampleMessages.Sample, "base.safetensors"), "--json"]);
+
+        var about = JsonDocument.Parse(run.Output).RootElement;
+        Assert.Equal("SAELens", about.GetProperty("format").GetString());
+        Assert.Equal(1024, about.GetProperty("features").GetInt32());
+        // 16 and 0.046 over whole stories; the sample's later halves are a little easier.
+        Assert.InRange(about.GetProperty("health").GetProperty("l0").GetDouble(), 14, 17);
+        Assert.InRange(about.GetProperty("health").GetProperty("fvu").GetDouble(), 0.03, 0.06);
+    }
+
+    internal static async Task<IReadOnlyList<string>> Content(string address)
+    {
+        using var log = EventLogAddress.Open(address, TimeProvider.System);
+        return await Simulation.SmallWorld.ContentAsync(log.Log);
+    }
+}
