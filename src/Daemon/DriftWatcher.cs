@@ -160,9 +160,9 @@ public sealed partial class DriftWatcher(
     {
         // Read again after a restart, and counted in a stored window: it is in the dead-letter topic.
         if (message.Offset < partition.Position.RejectedNext) return;
-        partition.Windows.Reject(error.Reason, message.Offset);
+        // One line a reason and window: a flood of garbage must not flood the log. All of it is in the dead-letter topic.
+        if (partition.Windows.Reject(error.Reason, message.Offset) == 1) LogRejected(message.Partition, message.Offset, error.Reason, error.Message);
         metrics.Rejected(error.Reason);
-        LogRejected(message.Partition, message.Offset, error.Reason, error.Message);
         observer?.Rejected(message, error.Reason, error.Message);
         deadLettersSent.Add(deadLetters.SendAsync(message, error.Reason, error.Message, stopping));
         if (deadLettersSent.Count >= DeadLettersMaximum) await FlushDeadLettersAsync();
@@ -196,7 +196,7 @@ public sealed partial class DriftWatcher(
         }
     }
 
-    [LoggerMessage(LogLevel.Information, "Message at partition {Partition} offset {Offset} rejected ({Reason}): {Explanation}")]
+    [LoggerMessage(LogLevel.Warning, "Message at partition {Partition} offset {Offset} rejected ({Reason}): {Explanation}. More of this reason are counted and not logged until a window closes")]
     private partial void LogRejected(int partition, long offset, string reason, string explanation);
 
     [LoggerMessage(LogLevel.Warning, "Alert {Alert}: drift of {Monitor}, attribution {Attribution}. {Findings}")]

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Confluent.Kafka;
 using DriftWatch.Alerts.EventLog;
+using DriftWatch.Analysis.Activations;
 
 namespace DriftWatch.Alerts.Sinks;
 
@@ -54,19 +55,23 @@ public static class CloudEvent
             subject = SubjectOf(fact),
             time = EventChain.TimeText(stored.Time),
             datacontenttype = "application/json",
+            // An extension attribute: where the daemon's API shows the alert as it stands now.
+            more = $"/v1/alerts/{AboutOf(fact).Alert}",
             data = fact,
         },
         EventJson.Options);
 
-    public static string SubjectOf(AlertEvent fact) => fact switch
+    public static string SubjectOf(AlertEvent fact) => AboutOf(fact).Monitor.ToString();
+
+    private static (string Alert, MonitorId Monitor) AboutOf(AlertEvent fact) => fact switch
     {
-        DriftDetected alert => alert.Monitor.ToString(),
-        DriftEnded alert => alert.Monitor.ToString(),
-        HazardDetected alert => alert.Monitor.ToString(),
-        HazardEnded alert => alert.Monitor.ToString(),
-        AlertAcknowledged alert => alert.Monitor.ToString(),
-        AlertMuted alert => alert.Monitor.ToString(),
-        AlertResolved alert => alert.Monitor.ToString(),
+        DriftDetected alert => (alert.Alert, alert.Monitor),
+        DriftEnded alert => (alert.Alert, alert.Monitor),
+        HazardDetected alert => (alert.Alert, alert.Monitor),
+        HazardEnded alert => (alert.Alert, alert.Monitor),
+        AlertAcknowledged alert => (alert.Alert, alert.Monitor),
+        AlertMuted alert => (alert.Alert, alert.Monitor),
+        AlertResolved alert => (alert.Alert, alert.Monitor),
         _ => throw new ArgumentException($"{fact.GetType().Name} is no alert event", nameof(fact)),
     };
 }

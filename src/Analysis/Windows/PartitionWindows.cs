@@ -52,10 +52,9 @@ public sealed class PartitionWindows(WindowOptions options, PartitionPosition po
         (mine?.Builder.Rows ?? 0) + batch.Rows >= RowsMaximum(new(batch.Monitor, batch.Probe)) || mine is not null && batch.SampledAt >= mine.Opened + options.Length;
 
     /// <summary>Counts a refused message; a repeat of one that a stored window counts already is passed over.</summary>
-    public void Reject(string reason, long offset)
-    {
-        if (offset >= position.RejectedNext) rejected[reason] = rejected.GetValueOrDefault(reason) + 1;
-    }
+    /// <returns>How many of this reason there were since the last window closed.</returns>
+    public long Reject(string reason, long offset) =>
+        offset >= position.RejectedNext ? rejected[reason] = rejected.GetValueOrDefault(reason) + 1 : 0;
 
     /// <summary>Moves the partition's time on and closes what is old enough by it, before the message at <paramref name="offset"/> is added.</summary>
     public IEnumerable<ClosedWindow> Advance(DateTimeOffset sampledAt, long offset)

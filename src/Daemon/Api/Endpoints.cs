@@ -65,7 +65,7 @@ public static class Endpoints
             }
             catch (IntakeFullException error)
             {
-                context.Response.Headers.RetryAfter = "10";
+                context.Response.Headers.RetryAfter = "1";
                 return Results.Problem(error.Message, statusCode: 503, title: "No room");
             }
         });
