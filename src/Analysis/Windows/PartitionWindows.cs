@@ -49,7 +49,7 @@ public sealed class PartitionWindows(WindowOptions options, PartitionPosition po
     /// <summary>Would this message close a window of its own monitor? An upper estimate: rows that turn out not to count may leave it open.</summary>
     public bool MayClose(ActivationBatch batch) =>
         open.Find(window => window.Key == new WindowKey(batch.Monitor, batch.Probe)) is var mine &&
-        (mine?.Builder.Rows ?? 0) + batch.Rows >= RowsMaximum(new(batch.Monitor, batch.Probe)) || mine is not null && batch.SampledAt >= mine.Opened + options.Length;
+        (mine?.Builder.Rows ?? 0) + batch.Rows >= RowsMaximum(new(batch.Monitor, batch.Probe)) || mine is not null && batch.SampledAt - mine.Opened >= options.Length;
 
     /// <summary>Counts a refused message; a repeat of one that a stored window counts already is passed over.</summary>
     /// <returns>How many of this reason there were since the last window closed.</returns>
@@ -61,7 +61,8 @@ public sealed class PartitionWindows(WindowOptions options, PartitionPosition po
     {
         timeBefore = time;
         if (sampledAt > time) time = sampledAt;
-        while (open.Find(window => time >= window.Opened + options.Length) is { } old)
+        // A difference, not a sum: `sampled_at` may be the last moment that a clock can show.
+        while (open.Find(window => time - window.Opened >= options.Length) is { } old)
         {
             // The message at `offset` is read again after a restart and must move the time again.
             yield return Close(old, next: offset, timeBeforeNext: timeBefore);

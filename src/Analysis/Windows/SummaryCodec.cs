@@ -98,13 +98,13 @@ public static class SummaryCodec
         var feature = 0;
         for (var left = raw.ReadInt(); left > 0; left--)
         {
-            feature += raw.ReadInt();
+            feature = raw.ReadAbove(feature, orEqual: fired.Count == 0);
             if (feature >= features) throw new MalformedException("summary", $"the window summary names feature {feature} of {features}");
             fired[feature] = (raw.ReadLong(), new(raw.ReadWide()));
             var count = 0;
             for (var entries = raw.ReadInt(); entries > 0; entries--)
             {
-                count += raw.ReadInt();
+                count = raw.ReadAbove(count, orEqual: false);
                 counts.Add(new(feature, count, raw.ReadLong()));
             }
         }
@@ -112,7 +112,7 @@ public static class SummaryCodec
         var sets = ImmutableSortedDictionary.CreateBuilder<string, Firing>(StringComparer.Ordinal);
         for (var left = raw.ReadInt(); left > 0; left--) sets[raw.ReadText()] = new(raw.ReadLong(), raw.ReadLong(), raw.ReadLong(), raw.ReadLong());
 
-        return summary with
+        summary = summary with
         {
             FiringCounts = counts.DrainToImmutable(),
             Fired = fired.ToImmutable(),
@@ -127,6 +127,8 @@ public static class SummaryCodec
             SequenceNorm = raw.ReadHistogram(),
             SequenceL0 = raw.ReadHistogram(),
         };
+        raw.End();
+        return summary;
     }
 
     private static byte[] Unpack(ReadOnlySpan<byte> packed)
@@ -198,6 +200,15 @@ public static class SummaryCodec
 
         public int ReadInt() => ReadLong() is var value and <= int.MaxValue ? (int)value : throw Damaged();
 
+        /// <summary>The next of some ascending keys, stored as differences. Equal only for the first, which counts from 0.</summary>
+        public int ReadAbove(int previous, bool orEqual) =>
+            ReadInt() is var step && (step > 0 || orEqual) && step <= int.MaxValue - previous ? previous + step : throw Damaged();
+
+        public void End()
+        {
+            if (at != bytes.Length) throw new MalformedException("summary", $"the window summary is damaged: {bytes.Length - at} bytes are left over");
+        }
+
         public string ReadText()
         {
             var length = ReadInt();
@@ -220,7 +231,7 @@ public static class SummaryCodec
         {
             var bins = new List<KeyValuePair<int, long>>();
             var bin = 0;
-            for (var left = ReadInt(); left > 0; left--) bins.Add(new(bin += ReadInt(), ReadLong()));
+            for (var left = ReadInt(); left > 0; left--) bins.Add(new(bin = ReadAbove(bin, orEqual: bins.Count == 0), ReadLong()));
             return LogHistogram.From(bins);
         }
 

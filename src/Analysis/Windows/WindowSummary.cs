@@ -138,7 +138,7 @@ public sealed record WindowSummary
             RowsOutlier = RowsOutlier + other.RowsOutlier,
             FiringCounts = Merge(FiringCounts, other.FiringCounts),
             Fired = MergeKeyed(Fired, other.Fired, (a, b) => (a.RowsByLength + b.RowsByLength, a.Magnitude + b.Magnitude)),
-            Sets = MergeKeyed(Sets, other.Sets, (a, b) => a + b),
+            Sets = MergeSets(this, other),
             L0 = L0 + other.L0,
             Residual = Residual + other.Residual,
             ActivationSumD = ExactSum.Add(ActivationSumD, other.ActivationSumD),
@@ -163,6 +163,14 @@ public sealed record WindowSummary
         merged.AddRange(a.AsSpan()[i..]);
         merged.AddRange(b.AsSpan()[j..]);
         return merged.DrainToImmutable();
+    }
+
+    /// <summary>Only sets that both sides counted: the firings of one half over the rows of both would be a rate that never was. A side without sequences has no say.</summary>
+    private static ImmutableSortedDictionary<string, Firing> MergeSets(WindowSummary a, WindowSummary b)
+    {
+        if (a.Sequences == 0 && b.Sequences > 0) return b.Sets;
+        if (b.Sequences == 0 && a.Sequences > 0) return a.Sets;
+        return a.Sets.Where(set => b.Sets.ContainsKey(set.Key)).ToImmutableSortedDictionary(set => set.Key, set => set.Value + b.Sets[set.Key], StringComparer.Ordinal);
     }
 
     private static ImmutableSortedDictionary<TKey, T> MergeKeyed<TKey, T>(ImmutableSortedDictionary<TKey, T> a, ImmutableSortedDictionary<TKey, T> b, Func<T, T, T> add)

@@ -1,0 +1,63 @@
+using System.Globalization;
+using DriftWatch.Analysis.Activations;
+using DriftWatch.Analysis.Encoding;
+using DriftWatch.Analysis.Encoding.Formats;
+
+namespace DriftWatch.Analysis.Tests.Golden;
+
+/// <summary>One folder of golden numbers: a dictionary as a library saved it, and what that library computed with it.</summary>
+internal sealed class GoldenCase : IWeightFiles
+{
+    private const string Numbers = "golden.safetensors";
+    private readonly string folder;
+    private readonly SafetensorsHeader header;
+
+    private GoldenCase(string folder)
+    {
+        this.folder = folder;
+        using var tensors = new WeightTensors(Open(Numbers));
+        header = tensors.Header;
+    }
+
+    /// <summary>From this project's own folder.</summary>
+    public static GoldenCase Committed(string name) => new(System.IO.Path.Combine(AppContext.BaseDirectory, "Golden", name));
+
+    /// <summary>From the larger set beside the checkout; the test is skipped where there is none.</summary>
+    public static GoldenCase Shared(string name)
+    {
+        Assert.SkipWhen(SharedFolder is null, "the larger golden set is not on this machine: no folder shared/golden above the tests; DRIFTWATCH_SHARED can name the shared folder");
+        return new(System.IO.Path.Combine(SharedFolder!, name));
+    }
+
+    public static string? SharedFolder { get; } = FindShared();
+
+    public string Path => folder;
+    public string Architecture => header.Metadata["class"];
+    public string Expect => header.Metadata["expect"];
+    public float? InputScale => header.Metadata.TryGetValue("norm_scaling_factor", out var factor) ? float.Parse(factor, CultureInfo.InvariantCulture) : null;
+
+    public bool Has(string name) => File.Exists(System.IO.Path.Combine(folder, name));
+
+    public Stream Open(string name) => File.OpenRead(System.IO.Path.Combine(folder, name));
+
+    public SparseAutoencoder Dictionary() => DictionaryReader.Read(this, new(InputScale));
+
+    public bool HasTensor(string name) => header.Tensors.ContainsKey(name);
+
+    /// <summary>A tensor's rows, flattened: [rows, heads, d_head] has its heads one after another.</summary>
+    public float[][] Rows(string name)
+    {
+        using var tensors = new WeightTensors(Open(Numbers));
+        var tensor = header.Tensors[name];
+        var values = tensors.Read(tensor);
+        return [.. values.Chunk(values.Length / tensor.Shape[0])];
+    }
+
+    private static string? FindShared()
+    {
+        if (Environment.GetEnvironmentVariable("DRIFTWATCH_SHARED") is { Length: > 0 } shared) return System.IO.Path.Combine(shared, "golden");
+        for (var above = new DirectoryInfo(AppContext.BaseDirectory); above is not null; above = above.Parent)
+            if (System.IO.Path.Combine(above.FullName, "shared", "golden") is var golden && Directory.Exists(golden)) return golden;
+        return null;
+    }
+}

@@ -1,0 +1,78 @@
+using DriftWatch.Analysis.Windows;
+
+namespace DriftWatch.Analysis.Tests.Windows;
+
+public sealed class LogHistogramTests
+{
+    [Fact]
+    public void A_number_lies_in_its_bin_and_a_bin_is_at_most_1_6_percent_wide()
+    {
+        Property.Holds(Property.AnySeed, 1000, seed =>
+        {
+            var value = Math.Exp(new Random(seed).NextDouble() * 200 - 100);
+            var bin = LogHistogram.BinOf(value);
+
+            Assert.InRange(value, LogHistogram.EdgeOf(bin), double.BitDecrement(LogHistogram.EdgeOf(bin + 1)));
+            Assert.InRange(LogHistogram.EdgeOf(bin + 1) / LogHistogram.EdgeOf(bin), 1.0078, 1.0157);
+        });
+    }
+
+    [Fact]
+    public void Larger_numbers_never_lie_in_lower_bins()
+    {
+        double[] rising = [-1, 0, double.Epsilon, 1e-300, 1e-5, 1 - 1e-9, 1, 1 + 1.0 / 64, 2, 1e9, double.MaxValue];
+
+        Assert.Equal(rising.Select(LogHistogram.BinOf).Order(), rising.Select(LogHistogram.BinOf));
+        Assert.Equal(LogHistogram.BinOf(1) + 1, LogHistogram.BinOf(1 + 1.0 / 64));
+    }
+
+    [Theory]
+    [InlineData(0.0)]
+    [InlineData(-3.0)]
+    [InlineData(double.NaN)]
+    public void What_is_not_above_zero_shares_the_bin_zero(double value) => Assert.Equal(0, LogHistogram.BinOf(value));
+
+    [Fact]
+    public void A_quantile_is_the_bin_of_the_sorted_number_at_that_rank()
+    {
+        Property.Holds(Property.AnySeed, 200, seed =>
+        {
+            var random = new Random(seed);
+            var sorted = Enumerable.Range(0, 1 + random.Next(300)).Select(_ => Math.Exp(3 * random.NextDouble())).Order().ToArray();
+            var histogram = Of(sorted);
+
+            foreach (var share in new[] { 0.01, 0.25, 0.5, 0.75, 0.99, 1 })
+            {
+                var rank = Math.Max(1, (int)Math.Ceiling(share * sorted.Length));
+                Assert.Equal(LogHistogram.BinOf(sorted[rank - 1]), histogram.QuantileBin(share));
+            }
+        });
+    }
+
+    [Fact]
+    public void Counts_above_a_bin_are_exact()
+    {
+        var histogram = Of([0, 1, 1, 2, 2, 2, 40]);
+
+        Assert.Equal(7, histogram.Total);
+        Assert.Equal(4, histogram.CountAbove(LogHistogram.BinOf(1)));
+        Assert.Equal(1, histogram.CountAbove(LogHistogram.BinOf(2)));
+        Assert.Equal(0, histogram.CountAbove(LogHistogram.BinOf(40)));
+        Assert.Equal(6, histogram.CountAbove(0));
+    }
+
+    [Fact]
+    public void An_empty_histogram_has_no_counts_and_the_quantile_zero()
+    {
+        Assert.Equal((0, 0, 0L), (LogHistogram.Empty.Total, LogHistogram.Empty.QuantileBin(0.5), LogHistogram.Empty.CountAbove(-1)));
+    }
+
+    [Fact]
+    public void Merged_histograms_count_both()
+    {
+        Assert.Equal(Of([1, 1, 2, 5]).Bins, Of([1, 5]).Merge(Of([1, 2])).Bins);
+    }
+
+    private static LogHistogram Of(IEnumerable<double> values) =>
+        LogHistogram.From(values.GroupBy(LogHistogram.BinOf).Select(bin => KeyValuePair.Create(bin.Key, (long)bin.Count())));
+}

@@ -1,0 +1,149 @@
+using System.IO.Compression;
+using DriftWatch.Analysis.Activations;
+using DriftWatch.Analysis.Windows;
+
+namespace DriftWatch.Analysis.Tests.Windows;
+
+public sealed class SummaryCodecTests
+{
+    [Fact]
+    public void What_is_written_reads_back()
+    {
+        Property.Holds(Property.AnySeed, 100, seed =>
+        {
+            var summary = WindowSummaryTests.Summary(new Random(seed));
+            var read = SummaryCodec.Decode(SummaryCodec.Encode(summary));
+
+            Assert.Equal(SummaryCodec.Encode(summary), SummaryCodec.Encode(read));
+            Assert.Equal(summary.FiringCounts, read.FiringCounts);
+            Assert.Equal(summary.Fired, read.Fired);
+            Assert.Equal(summary.Sets, read.Sets);
+            Assert.Equal((summary.L0, summary.Residual), (read.L0, read.Residual));
+            Assert.Equal((summary.Features, summary.Width, summary.Rows, summary.Sequences, summary.LengthSquared), (read.Features, read.Width, read.Rows, read.Sequences, read.LengthSquared));
+            Assert.Equal((summary.RowsNotFinite, summary.RowsZero, summary.RowsOutlier), (read.RowsNotFinite, read.RowsZero, read.RowsOutlier));
+            Assert.Equal(summary.ActivationSumD, read.ActivationSumD);
+            Assert.Equal(summary.ActivationSquareD, read.ActivationSquareD);
+            Assert.Equal(summary.SequenceSquareD, read.SequenceSquareD);
+            Assert.Equal(summary.SequenceByLengthD, read.SequenceByLengthD);
+            foreach (var (wrote, back) in new[] { (summary.SequenceFvu, read.SequenceFvu), (summary.SequenceNorm, read.SequenceNorm), (summary.SequenceL0, read.SequenceL0) })
+                Assert.Equal(wrote.Bins, back.Bins);
+        });
+    }
+
+    [Fact]
+    public void The_largest_numbers_read_back()
+    {
+        var most = new ExactSum(Int128.MaxValue);
+        var least = new ExactSum(Int128.MinValue);
+        var summary = WindowSummary.Empty(int.MaxValue, 2) with
+        {
+            Rows = long.MaxValue,
+            FiringCounts = [new(int.MaxValue - 1, int.MaxValue, long.MaxValue)],
+            Fired = WindowSummary.Empty(1, 1).Fired.Add(int.MaxValue - 1, (long.MaxValue, least)),
+            L0 = new(most, least, most, least, most),
+            ActivationSumD = [most, least],
+        };
+
+        var read = SummaryCodec.Decode(SummaryCodec.Encode(summary));
+
+        Assert.Equal((summary.Rows, summary.L0), (read.Rows, read.L0));
+        Assert.Equal(summary.FiringCounts, read.FiringCounts);
+        Assert.Equal(summary.Fired, read.Fired);
+        Assert.Equal(summary.ActivationSumD, read.ActivationSumD);
+    }
+
+    [Fact]
+    public void Every_truncation_is_refused()
+    {
+        var bytes = SummaryCodec.Encode(WindowSummaryTests.Summary(new Random(4)));
+
+        for (var length = 0; length < bytes.Length; length++) IsRefused(bytes[..length]);
+    }
+
+    [Fact]
+    public void Damaged_bytes_are_refused_or_read_and_nothing_else()
+    {
+        Property.Holds(Property.AnySeed, 400, seed =>
+        {
+            var random = new Random(seed);
+            var bytes = SummaryCodec.Encode(WindowSummaryTests.Summary(random));
+            for (var damage = 1 + random.Next(3); damage > 0; damage--) bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
+            ReadOrRefused(bytes);
+        });
+    }
+
+    [Fact]
+    public void Damaged_numbers_are_refused_or_read_and_nothing_else()
+    {
+        Property.Holds(Property.AnySeed, 1500, seed =>
+        {
+            // Behind the compression, so that each number is reached.
+            var random = new Random(seed);
+            var raw = Unpacked(SummaryCodec.Encode(WindowSummaryTests.Summary(random)));
+            for (var damage = 1 + random.Next(3); damage > 0; damage--) raw[random.Next(raw.Length)] = (byte)(random.Next(2) == 0 ? 0 : random.Next(256));
+            ReadOrRefused(Packed(raw));
+        });
+    }
+
+    [Fact]
+    public void Missing_numbers_are_refused()
+    {
+        var raw = Unpacked(SummaryCodec.Encode(WindowSummaryTests.Summary(new Random(4))));
+
+        for (var length = 0; length < raw.Length; length++) IsRefused(Packed(raw[..length]));
+    }
+
+    [Fact]
+    public void Numbers_left_over_are_refused()
+    {
+        var raw = Unpacked(SummaryCodec.Encode(WindowSummaryTests.Summary(new Random(4))));
+
+        IsRefused(Packed([.. raw, 0]));
+    }
+
+    [Fact]
+    public void A_newer_version_is_refused_by_number()
+    {
+        var bytes = SummaryCodec.Encode(WindowSummary.Empty(1, 1));
+        bytes[0] = 9;
+
+        Assert.Contains("version 9", IsRefused(bytes).Message, StringComparison.Ordinal);
+    }
+
+    private static MalformedException IsRefused(byte[] bytes)
+    {
+        var refusal = Assert.Throws<MalformedException>(() => SummaryCodec.Decode(bytes));
+        Assert.Equal("summary", refusal.Reason);
+        return refusal;
+    }
+
+    private static void ReadOrRefused(byte[] bytes)
+    {
+        try
+        {
+            var read = SummaryCodec.Decode(bytes);
+            // What reads must also serve: a feature that is out of range would fail here.
+            if (read.Features < 100_000) read.FiringF();
+        }
+        catch (MalformedException refusal)
+        {
+            Assert.Equal("summary", refusal.Reason);
+        }
+    }
+
+    private static byte[] Unpacked(byte[] bytes)
+    {
+        using var brotli = new BrotliStream(new MemoryStream(bytes[1..]), CompressionMode.Decompress);
+        using var raw = new MemoryStream();
+        brotli.CopyTo(raw);
+        return raw.ToArray();
+    }
+
+    private static byte[] Packed(byte[] raw)
+    {
+        using var packed = new MemoryStream();
+        packed.WriteByte(1);
+        using (var brotli = new BrotliStream(packed, CompressionLevel.Fastest, leaveOpen: true)) brotli.Write(raw);
+        return packed.ToArray();
+    }
+}
