@@ -83,5 +83,7 @@ public sealed record AlertBook(
         return new(alarms, Seen.SetItem((window.Monitor, window.Probe, window.Partition), (windows + 1, sequences + window.Sequences)));
     }
 
-    private AlertBook With(AlarmKey key, string? alert) => this with { Alarms = Alarms.SetItem(key, For(key) with { Alert = alert }) };
+    /// <summary>An end begins the count anew: a hazard that leaves the catalog while it holds has not been steady, and may come back.</summary>
+    private AlertBook With(AlarmKey key, string? alert) =>
+        this with { Alarms = Alarms.SetItem(key, For(key) is var alarm && alert is null ? alarm with { Alert = null, DriftStreak = 0 } : alarm with { Alert = alert }) };
 }

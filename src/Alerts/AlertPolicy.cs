@@ -16,12 +16,13 @@ public static class AlertPolicy
     {
         var after = AlertBook.Evolve(book, closed);
         var facts = new List<AlertEvent>();
-        foreach (var (rule, _) in AlertBook.Verdicts(closed.Findings))
+        foreach (var (rule, verdict) in AlertBook.Verdicts(closed.Findings))
         {
             var key = new AlarmKey(closed.Monitor, closed.Probe, closed.Partition, rule);
             var alarm = after.For(key);
             var hazard = judged.Plan.Hazards.FirstOrDefault(hazard => Finding.HazardPrefix + hazard.Id == rule);
-            if (alarm.Alert is null && alarm.DriftStreak >= (hazard?.For ?? judged.Plan.Detection.RaiseAfter)) facts.Add(Raised(after, closed, judged, key, hazard));
+            // Only with a window that shows it: a limit that was lowered since is met by one that cannot say, too.
+            if (verdict == Verdict.Drift && alarm.Alert is null && alarm.DriftStreak >= (hazard?.For ?? judged.Plan.Detection.RaiseAfter)) facts.Add(Raised(after, closed, judged, key, hazard));
             else if (alarm.Alert is { } alert && alarm.SteadyStreak >= judged.Plan.Detection.EndAfter) facts.Add(Ended(after, closed, alert, hazard));
         }
         facts.AddRange(EndedWithTheirRule(after, closed));

@@ -8,6 +8,7 @@ public sealed class InMemoryEventLog : IEventLog, ICheckpoints
     private readonly Lock gate = new();
     private readonly List<StoredEvent> all = [];
     private readonly Dictionary<string, List<StoredEvent>> streams = new(StringComparer.Ordinal);
+    private readonly HashSet<Guid> ids = [];
     private readonly Dictionary<string, long> checkpoints = new(StringComparer.Ordinal);
     private readonly Bell bell = new();
 
@@ -24,10 +25,12 @@ public sealed class InMemoryEventLog : IEventLog, ICheckpoints
                 if (expectedRevision <= last && there.SequenceEqual(events.Select(fact => fact.Id))) return Task.FromResult(expectedRevision + events.Count);
                 throw new WrongRevisionException(stream, expectedRevision, last);
             }
+            if (events.FirstOrDefault(fact => ids.Contains(fact.Id)) is { } twice) throw new InvalidOperationException($"the event {twice.Id} is stored already");
             foreach (var fact in EventChain.Link(stream, last, stored.Count == 0 ? EventChain.Beginning : stored[^1].Hash, events))
             {
                 stored.Add(fact with { Position = all.Count + 1 });
                 all.Add(stored[^1]);
+                ids.Add(fact.Id);
             }
             last = stored.Count - 1;
             bell.Ring();

@@ -113,6 +113,9 @@ public sealed class SqliteEventLog : IEventLog, ICheckpoints, IDisposable
 
     private const string Columns = "position, stream, revision, id, type, time, actor, causation, previous, hash, data";
 
+    /// <summary>For tests: how durable the writing connection is set to be.</summary>
+    internal object? Pragma(string name) => Scalar(writer, $"PRAGMA {name}");
+
     private SqliteConnection Open()
     {
         var connection = new SqliteConnection(connectionString);

@@ -26,18 +26,16 @@ public readonly record struct MonitorId(string Model, string Version, string Hoo
 
     /// <summary>Why this cannot be a monitor, or null. A model holds no <c>@</c> and a version no <c>/</c>, so that the printed form reads back.</summary>
     public string? Problem =>
-        PartProblem("model", Model, '@') ?? PartProblem("version", Version, '/') ?? PartProblem("hook", Hook, '\0');
+        PartProblem("model", Model, '@') ?? PartProblem("version", Version, '/') ?? PartProblem("hook", Hook, null);
 
-    private static string? PartProblem(string name, string part, char forbidden)
+    private static string? PartProblem(string name, string part, char? forbidden)
     {
         if (part.Length == 0) return $"{name} is empty";
         if (part.Length > PartLengthMaximum) return $"{name} has {part.Length} characters; use {PartLengthMaximum} or fewer";
+        // First, so that the message that shows the part goes into a log line as one line.
         foreach (var rune in part.EnumerateRunes())
-        {
-            if (rune.Value == forbidden) return $"{name} '{part}' holds '{forbidden}', which separates the parts of model@version/hook";
             if (Rune.IsControl(rune) || rune == Rune.ReplacementChar) return $"{name} holds a control character or is not valid UTF-8";
-        }
-        return null;
+        return forbidden is { } separator && part.Contains(separator) ? $"{name} '{part}' holds '{separator}', which separates the parts of model@version/hook" : null;
     }
 }
 

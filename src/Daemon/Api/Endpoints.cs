@@ -83,7 +83,7 @@ public static class Endpoints
         });
         app.MapGet("/v1/alerts", (string? state) =>
         {
-            if (state is not null && !Enum.TryParse<AlertState>(state, ignoreCase: true, out _))
+            if (state is not null && !Enum.GetNames<AlertState>().Contains(state, StringComparer.OrdinalIgnoreCase))
                 return Results.Problem($"state is '{state}'. Use open, acknowledged, muted, resolved or ended.", statusCode: 400, title: "Unknown state");
             var alerts = register.Current.AlertsInOrder.Select(alert => Views.Alert(alert, time.GetUtcNow()));
             return Results.Json(new { alerts = alerts.Where(alert => state is null || alert.State.Equals(state, StringComparison.OrdinalIgnoreCase)) }, EventJson.Options);

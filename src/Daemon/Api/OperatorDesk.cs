@@ -27,14 +27,15 @@ public sealed class OperatorDesk(IEventLog log, MonitorRegister register, TimePr
             _ => new AlertResolved(id, alert.Monitor, request.Note!),
         };
         var stream = StreamNames.Operator(alert.Monitor);
+        // The id holds who and why: two people at the same revision are two events, and the log does not take one for a repeat of the other.
         while (true)
         {
             var last = -1L;
             await foreach (var stored in log.ReadStreamAsync(stream, 0, stopping)) last = stored.Revision;
             try
             {
-                var type = EventJson.TypeOf(fact);
-                await log.AppendAsync(stream, last, [new(EventId.From($"{stream}|{type}|{last + 1}"), type, time.GetUtcNow(), request.Actor!, null, EventJson.Write(fact))], stopping);
+                var (type, data) = (EventJson.TypeOf(fact), EventJson.Write(fact));
+                await log.AppendAsync(stream, last, [new(EventId.From($"{stream}|{type}|{last + 1}|{request.Actor}|{Convert.ToHexString(data)}"), type, time.GetUtcNow(), request.Actor!, null, data)], stopping);
                 return true;
             }
             catch (WrongRevisionException)

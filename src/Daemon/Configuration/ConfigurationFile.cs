@@ -201,14 +201,14 @@ public sealed class ConfigurationFile
             try
             {
                 var dictionary = DictionaryReader.Read(new DirectoryFiles(Path.Combine(section.Folder, sae)), hints);
-                spaces[id] = new(id, new CpuEncoder(dictionary, settings.Threads), ReadLabels(section, labels, dictionary.Features));
+                spaces[id] = new(id, new CpuEncoder(dictionary, Math.Clamp(settings.Threads, 1, DaemonSettings.ThreadsMaximum)), ReadLabels(section, labels, dictionary.Features));
             }
             catch (Exception error) when (error is MalformedException or IOException or UnauthorizedAccessException)
             {
                 section.Problem("sae", $"cannot be used: {error.Message}");
             }
         }
-        if (!files.Any(file => file.Has("spaces"))) files[0].Problem("spaces is missing: name the reference dictionary, as in '- id: my-model/v1' with 'sae: FOLDER'.");
+        if (!All("spaces").Any()) files[0].Problem("spaces is missing: name the reference dictionary, as in '- id: my-model/v1' with 'sae: FOLDER'.");
         return spaces;
     }
 
@@ -256,7 +256,8 @@ public sealed class ConfigurationFile
                 Space = space,
                 Transform = transform,
                 Baseline = baseline,
-                Hazards = [.. hazards.GetValueOrDefault(spaceId, [])],
+                // In one order whatever the order in the files, as in the hash: findings are stored in it.
+                Hazards = [.. hazards.GetValueOrDefault(spaceId, []).OrderBy(hazard => hazard.Id, StringComparer.Ordinal)],
                 Windows = windows,
                 Detection = detection,
             }));
@@ -264,7 +265,7 @@ public sealed class ConfigurationFile
         foreach (var (section, plan) in plans)
             if (plans.Find(other => other.Plan.Model == plan.Baseline.From.Model && other.Plan.Hook == plan.Baseline.From.Hook).Plan is { } from && from.Space.Id != plan.Space.Id)
                 section.Problem("baseline", $"comes from {plan.Baseline.From}, which is in space {from.Space.Id} and not in {plan.Space.Id}.");
-        if (!files.Any(file => file.Has("models"))) files[0].Problem("models is missing: name what is deployed, as in '- model: acme/support-bot' with hook, space and baseline.");
+        if (sections.Length == 0) files[0].Problem("models is missing: name what is deployed, as in '- model: acme/support-bot' with hook, space and baseline.");
         return [.. plans.Select(entry => entry.Plan)];
     }
 
@@ -382,7 +383,7 @@ public sealed class ConfigurationFile
         var within = section.Text("within") ?? "token";
         if (within is not ("token" or "sequence")) section.Problem("within", $"is '{within}'. Use token or sequence.");
         var read = new HazardFeatures(
-            new([.. features ?? []], within == "sequence" ? Within.Sequence : Within.Token),
+            new([.. (features ?? []).Order()], within == "sequence" ? Within.Sequence : Within.Token),
             Limit(section, "rateAbove", "a share of rows, as in 0.0005"), Limit(section, "liftAbove", "a factor, as in 5"),
             Limit(section, "rateBelow", "a share of rows, as in 0.0005"), Limit(section, "liftBelow", "a factor, as in 0.2"));
         if (read is { RateAbove: null, LiftAbove: null, RateBelow: null, LiftBelow: null }) section.Problem($"{kind} lacks a limit. Add rateAbove, liftAbove, rateBelow or liftBelow.");

@@ -18,6 +18,8 @@ public sealed record DaemonSettings
     /// <summary>What encodes: <c>auto</c>, <c>cpu</c> or <c>cuda</c>.</summary>
     public string Encoder { get; init; } = "auto";
 
+    public const int ThreadsMaximum = 1024;
+
     /// <summary>Processor threads that encode.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
 
@@ -29,7 +31,7 @@ public sealed record DaemonSettings
         if (Alerts.EventLog.EventLogAddress.Problem(Log) is { } problem) yield return problem;
         if (Encoder == "cuda") yield return "encoder is 'cuda', and this is the embedded build, which encodes on the processor. Build with PROFILE=production for GPUs, or use cpu or auto.";
         else if (Encoder is not ("auto" or "cpu")) yield return $"encoder is '{Encoder}'. Use auto, cpu or cuda.";
-        if (Threads is < 1 or > 1024) yield return $"threads is {Threads}. Use 1 or more, at most as many as the processor has.";
+        if (Threads is < 1 or > ThreadsMaximum) yield return $"threads is {Threads}. Use 1 or more, at most as many as the processor has.";
         if (MessageBytesMaximum < 1024) yield return $"messageBytesMaximum is {MessageBytesMaximum}. Use 1024 or more.";
         foreach (var kafka in Kafka?.Problems() ?? []) yield return kafka;
         foreach (var spool in Spool.Problems()) yield return spool;

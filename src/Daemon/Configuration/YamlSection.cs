@@ -96,7 +96,7 @@ public sealed partial class YamlSection
         where T : struct, INumberBase<T>
     {
         if (Text(key) is not { } text) return null;
-        if (T.TryParse(text, NumberStyles.Float & ~NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var number)) return number;
+        if (T.TryParse(text, NumberStyles.Float & ~NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var number) && T.IsFinite(number)) return number;
         Problem(key, $"is '{text}'. Use {what}.");
         return null;
     }

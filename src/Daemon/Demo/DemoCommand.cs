@@ -44,7 +44,8 @@ public static class DemoCommand
         var sample = Path.Combine(AppContext.BaseDirectory, "Demo", "Sample");
         var folder = Directory.CreateTempSubdirectory("driftwatch-demo-").FullName;
         var (settings, catalog) = ConfigurationFile.Load(Path.Combine(sample, "catalog.yaml"));
-        using var kafka = new MockKafka(brokers: 1, partitions: 2, "driftwatch.activations", "driftwatch.alerts", "driftwatch.rejected");
+        using var kafka = new MockKafka();
+        foreach (var topic in new[] { "driftwatch.activations", "driftwatch.alerts", "driftwatch.rejected" }) kafka.CreateTopic(topic, partitions: 2);
         settings = settings with
         {
             Log = $"sqlite:{Path.Combine(folder, "events.db")}",

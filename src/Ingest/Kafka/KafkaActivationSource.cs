@@ -21,18 +21,24 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     private readonly Channel<Queued> queue = Channel.CreateUnbounded<Queued>(new() { SingleReader = true, SingleWriter = true });
     private readonly ConcurrentQueue<Action<IConsumer<byte[]?, byte[]?>>> commands = new();
 
-    // Messages of an earlier assignment, or from before a postponement, are dropped by this number.
+    // Messages of an earlier assignment, or from before a postponement, are dropped by this number. The polling thread stamps messages with the number it has heard of:
+    // between a postponement and its command it still takes messages, which must be dropped too.
     private readonly ConcurrentDictionary<int, int> generations = new();
+    private readonly Dictionary<int, int> stamps = [];
     private readonly ConcurrentDictionary<int, long> read = new();
     private readonly ConcurrentDictionary<int, long> ends = new();
     private readonly Dictionary<int, (long Offset, Dictionary<int, long> Until)> postponed = [];
     private long bytesQueued;
     private bool paused;
 
-    private sealed record Queued(SourceEvent Event, int Partition, int Generation, int Bytes);
+    /// <param name="Event">Null: the partition was read to its end, <paramref name="End"/>.</param>
+    private sealed record Queued(SourceEvent? Event, int Partition, int Generation, int Bytes, long End = 0);
 
     /// <summary>Messages between what was analysed and the end of each assigned partition, as the client last heard.</summary>
     public IEnumerable<(int Partition, long Messages)> Lag() => ends.Select(end => (end.Key, Math.Max(0, end.Value - read.GetValueOrDefault(end.Key))));
+
+    /// <summary>Bytes of messages read and not yet handed to the reader.</summary>
+    internal long BytesQueued => Interlocked.Read(ref bytesQueued);
 
     public string Topic => options.Topic;
 
@@ -47,8 +53,9 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
             await foreach (var queued in queue.Reader.ReadAllAsync(stopping))
             {
                 Interlocked.Add(ref bytesQueued, -queued.Bytes);
-                if (queued.Event is MessageReceived && queued.Generation != GenerationOf(queued.Partition)) continue;
-                yield return queued.Event;
+                if (queued.Event is null or MessageReceived && queued.Generation != GenerationOf(queued.Partition)) continue;
+                if (queued.Event is { } happened) yield return happened;
+                else read[queued.Partition] = Math.Max(read.GetValueOrDefault(queued.Partition), queued.End);
             }
         }
         finally
@@ -74,6 +81,9 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
         NextGeneration(partition);
         commands.Enqueue(consumer =>
         {
+            stamps[partition] = GenerationOf(partition);
+            // Taken away meanwhile: its next owner begins where the log says.
+            if (!consumer.Assignment.Exists(assigned => assigned.Partition.Value == partition)) return;
             consumer.Pause([new(options.Topic, partition)]);
             var until = new Dictionary<int, long>();
             foreach (var other in consumer.Assignment.Where(other => other.Partition.Value != partition && !postponed.ContainsKey(other.Partition.Value)))
@@ -85,7 +95,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
 
     private int GenerationOf(int partition) => generations.GetValueOrDefault(partition);
 
-    private void NextGeneration(int partition) => generations.AddOrUpdate(partition, 1, (_, generation) => generation + 1);
+    private int NextGeneration(int partition) => generations.AddOrUpdate(partition, 1, (_, generation) => generation + 1);
 
     private void Poll(CancellationToken stopping)
     {
@@ -129,16 +139,27 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
         }
         RememberEnds(consumer);
         if (result is null) return;
+        if (result.IsPartitionEOF)
+        {
+            // Markers of transactions and what compaction took have offsets and no messages: the last message does not show that the end is reached.
+            queue.Writer.TryWrite(new(null, result.Partition.Value, stamps.GetValueOrDefault(result.Partition.Value), 0, result.Offset.Value));
+            return;
+        }
         var (partition, value) = (result.Partition.Value, result.Message.Value ?? []);
         var headers = result.Message.Headers is { } all ? all.Select(header => KeyValuePair.Create(header.Key, (byte[]?)header.GetValueBytes())).ToArray() : [];
-        DateTimeOffset? timestamp = result.Message.Timestamp.Type == TimestampType.NotAvailable ? null : DateTimeOffset.FromUnixTimeMilliseconds(result.Message.Timestamp.UnixTimestampMs);
-        Enqueue(new MessageReceived(new(partition, result.Offset.Value, value, result.Message.Key ?? [], headers, timestamp)), partition, value.Length);
+        Enqueue(new MessageReceived(new(partition, result.Offset.Value, value, result.Message.Key ?? [], headers, TimeOf(result.Message.Timestamp))), partition, value.Length);
     }
+
+    /// <summary>Producers write any 64 bits they like; what is no time is none.</summary>
+    private static DateTimeOffset? TimeOf(Timestamp timestamp) =>
+        timestamp.Type != TimestampType.NotAvailable && timestamp.UnixTimestampMs >= DateTimeOffset.MinValue.ToUnixTimeMilliseconds() && timestamp.UnixTimestampMs <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
+            ? DateTimeOffset.FromUnixTimeMilliseconds(timestamp.UnixTimestampMs)
+            : null;
 
     private void Enqueue(SourceEvent happened, int partition, int bytes)
     {
         Interlocked.Add(ref bytesQueued, bytes);
-        queue.Writer.TryWrite(new(happened, partition, GenerationOf(partition), bytes));
+        queue.Writer.TryWrite(new(happened, partition, stamps.GetValueOrDefault(partition), bytes));
     }
 
     private void RunCommands(IConsumer<byte[]?, byte[]?> consumer)
@@ -186,6 +207,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
             GroupId = options.Group,
             EnableAutoCommit = true,
             EnableAutoOffsetStore = false,
+            EnablePartitionEof = true,
             AutoOffsetReset = options.Start == "end" ? AutoOffsetReset.Latest : AutoOffsetReset.Earliest,
         };
         // The client's own queue counts too: without a bound it holds 64 MiB a partition.
@@ -201,7 +223,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
 
     private TopicPartitionOffset Assigned(TopicPartition partition, CancellationToken stopping)
     {
-        NextGeneration(partition.Partition.Value);
+        stamps[partition.Partition.Value] = NextGeneration(partition.Partition.Value);
         var assigned = new PartitionAssigned(partition.Partition.Value);
         Enqueue(assigned, partition.Partition.Value, 0);
         var begin = Wait(assigned.Begin, stopping);
@@ -213,7 +235,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
 
     private void Revoked(int partition, CancellationToken stopping)
     {
-        NextGeneration(partition);
+        stamps[partition] = NextGeneration(partition);
         postponed.Remove(partition);
         ends.TryRemove(partition, out _);
         var revoked = new PartitionRevoked(partition);

@@ -102,6 +102,13 @@ public sealed class SpoolSource : IActivationSource, IIntake, IDisposable
         }
     }
 
+    /// <summary>For tests: how durable the file is set to be.</summary>
+    internal object? Pragma(string name)
+    {
+        using var command = Command($"PRAGMA {name}");
+        return command.ExecuteScalar();
+    }
+
     private SqliteCommand Command(string sql, params ReadOnlySpan<(string Name, object Value)> values)
     {
         var command = connection.CreateCommand();

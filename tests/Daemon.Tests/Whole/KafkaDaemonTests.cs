@@ -19,7 +19,8 @@ public sealed class KafkaDaemonTests(SampleMessages sample) : IClassFixture<Samp
         await Program.RunAsync(["analyze", sample.Folder, "--config", sample.Catalog, "--log", analysed]);
         var expected = await CommandTests.Content(analysed);
 
-        using var kafka = new MockKafka(brokers: 1, partitions: 1, "driftwatch.activations", "driftwatch.alerts");
+        using var kafka = new MockKafka();
+        foreach (var topic in new[] { "driftwatch.activations", "driftwatch.alerts" }) kafka.CreateTopic(topic, partitions: 1);
         var (settings, catalog) = ConfigurationFile.Load(sample.Catalog);
         var servers = new Dictionary<string, string>(StringComparer.Ordinal) { ["bootstrap.servers"] = kafka.BootstrapServers };
         await using (var app = House.Build(settings with { Log = watched, Kafka = new() { Settings = servers }, Http = new() { Listen = "off" } }, catalog, null, LogLevel.Error))

@@ -1,0 +1,8 @@
+using DriftWatch.Alerts.EventLog;
+
+namespace DriftWatch.Alerts.Tests.EventLog;
+
+public sealed class InMemoryEventLogTests : EventLogContract
+{
+    protected override OpenedLog Open() => EventLogAddress.Open("memory:", TimeProvider.System);
+}

@@ -1,0 +1,289 @@
+using System.Net;
+using System.Text.Json;
+using DriftWatch.Alerts;
+using DriftWatch.Support;
+
+namespace DriftWatch.Daemon.Tests.Api;
+
+/// <summary>The HTTP surface on a real Kestrel, with the spool in place of Kafka.</summary>
+public sealed class EndpointsTests
+{
+    private const string Alert = "0123456789ab";
+
+    [Fact]
+    public async Task A_batch_is_accepted_with_where_it_is()
+    {
+        await using var house = await SomeHouse.StartAsync();
+
+        using var first = await house.PostAsync(Some.Message(rows: 3));
+        using var second = await house.PostAsync(SafetensorsFile.Of(Some.Metadata(), Some.Activations(4), SomeTensor.I32("sequence_ids", 1, 1, 2, 2)));
+
+        Assert.Equal((HttpStatusCode.Accepted, HttpStatusCode.Accepted), (first.StatusCode, second.StatusCode));
+        Assert.Equal($$"""{"monitor":"{{Some.Monitor}}","rows":3,"sequences":1,"partition":0,"offset":0}""", await first.Content.ReadAsStringAsync());
+        Assert.Equal($$"""{"monitor":"{{Some.Monitor}}","rows":4,"sequences":2,"partition":0,"offset":1}""", await second.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public async Task A_batch_that_the_loop_would_refuse_is_refused_at_once_with_its_reason()
+    {
+        await using var house = await SomeHouse.StartAsync();
+
+        foreach (var (message, reason, says) in new (byte[], string, string)[]
+                 {
+                     (Some.Message()[..50], "truncated", "bytes"),
+                     ([], "empty", "no value"),
+                     (SafetensorsFile.Of(Some.Metadata(), Some.Activations(2, width: 5)), "wrong-width", "5 wide"),
+                     (Some.Message(monitor: new("other", "1", "h")), "unknown-model", "Add it under models"),
+                     (SafetensorsFile.Of(null, Some.Activations(1)), "missing-metadata", "names no model"),
+                 })
+        {
+            using var response = await house.PostAsync(message);
+            var problem = await ProblemAsync(response, HttpStatusCode.UnprocessableEntity);
+            Assert.Equal(reason, problem.GetProperty("reason").GetString());
+            Assert.Contains(says, problem.GetProperty("detail").GetString());
+        }
+        using var accepted = await house.PostAsync(Some.Message());
+        Assert.Contains("\"offset\":0", await accepted.Content.ReadAsStringAsync());   // Nothing of the refused ones was kept.
+        Assert.Contains("driftwatch_messages_rejected_total{reason=\"truncated\"}", await (await house.GetAsync("/metrics")).Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public async Task A_batch_over_the_bound_is_refused_whether_or_not_it_says_its_length()
+    {
+        await using var house = await SomeHouse.StartAsync("messageBytesMaximum: 2048");
+
+        using var told = await house.PostAsync(new byte[4096]);
+        await ProblemAsync(told, HttpStatusCode.RequestEntityTooLarge);
+
+        // In chunks: Kestrel may cut the connection as well as answer.
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/activations") { Content = new ByteArrayContent(new byte[4096]) };
+        request.Headers.TransferEncodingChunked = true;
+        using var untold = await house.Client.SendAsync(request);
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, untold.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_full_spool_asks_to_come_again_later()
+    {
+        await using var house = await SomeHouse.StartAsync("spool: { bytesMaximum: 1MiB }");
+        var large = SafetensorsFile.Of(Some.Metadata(), Some.Activations(40), new SomeTensor("padding", "U8", [600_000], new byte[600_000]));
+        using var fits = await house.PostAsync(large);
+
+        using var full = await house.PostAsync(large);
+
+        Assert.Equal(HttpStatusCode.Accepted, fits.StatusCode);
+        Assert.Contains("spool.bytesMaximum", (await ProblemAsync(full, HttpStatusCode.ServiceUnavailable)).GetProperty("detail").GetString());
+        Assert.Equal(TimeSpan.FromSeconds(10), full.Headers.RetryAfter?.Delta);
+    }
+
+    [Fact]
+    public async Task A_monitor_is_shown_when_its_first_window_has_closed()
+    {
+        await using var house = await SomeHouse.StartAsync();
+        using var before = await house.GetAsync($"/v1/monitors/{Some.Monitor}");
+        await ProblemAsync(before, HttpStatusCode.NotFound);
+        Assert.Empty((await house.JsonAsync("/v1/monitors")).GetProperty("monitors").EnumerateArray());
+
+        using var posted = await house.PostAsync(Some.Message(rows: 120));
+        await SomeHouse.UntilAsync(() => house.Register.Current.Monitors.Count == 1);
+
+        var monitor = Assert.Single((await house.JsonAsync("/v1/monitors")).GetProperty("monitors").EnumerateArray());
+        Assert.Equal((Some.Monitor.ToString(), 1, 120, 1), (monitor.GetProperty("monitor").GetString(), monitor.GetProperty("windows").GetInt32(), monitor.GetProperty("rows").GetInt32(), monitor.GetProperty("sequences").GetInt32()));
+        Assert.Equal(Some.Monitor.ToString(), Assert.Single((await house.JsonAsync($"/v1/monitors/{Some.Monitor}")).EnumerateArray()).GetProperty("monitor").GetString());
+        var window = Assert.Single((await house.JsonAsync($"/v1/monitors/{Some.Monitor}/windows")).EnumerateArray());
+        Assert.Equal((120, 0), (window.GetProperty("rows").GetInt32(), window.GetProperty("offsets").GetProperty("first").GetInt32()));
+        var stored = Assert.Single((await house.JsonAsync($"/v1/audit/{StreamNames.Watch(Some.Monitor, 0)}")).EnumerateArray());
+        Assert.Equal(("window-closed", 0), (stored.GetProperty("type").GetString(), stored.GetProperty("revision").GetInt32()));
+        Assert.Matches("^[0-9a-f]{64}$", stored.GetProperty("hash").GetString());
+    }
+
+    [Fact]
+    public async Task The_audit_of_a_stream_is_read_from_a_revision()
+    {
+        await using var house = await SomeHouse.StartAsync();
+        await SomeHouse.UntilAsync(() => house.Register.Current.Position == 1);
+
+        Assert.Equal("catalog-changed", Assert.Single((await house.JsonAsync("/v1/audit/catalog")).EnumerateArray()).GetProperty("type").GetString());
+        Assert.Empty((await house.JsonAsync("/v1/audit/catalog?from=1")).EnumerateArray());
+        Assert.Empty((await house.JsonAsync("/v1/audit/nothing")).EnumerateArray());
+    }
+
+    [Fact]
+    public async Task Alerts_are_listed_by_state()
+    {
+        await using var house = await SomeHouse.StartAsync();
+        Assert.Empty((await house.JsonAsync("/v1/alerts")).GetProperty("alerts").EnumerateArray());
+        await house.RaiseAsync(Some.Raised());
+
+        var alert = Assert.Single((await house.JsonAsync("/v1/alerts?state=open")).GetProperty("alerts").EnumerateArray());
+        Assert.Equal((Alert, "hazard", "backdoor-hostile", "critical", "open"), (Text(alert, "id"), Text(alert, "kind"), Text(alert, "rule"), Text(alert, "severity"), Text(alert, "state")));
+        Assert.Equal((7, 2184), (alert.GetProperty("opened").GetProperty("window").GetInt32(), alert.GetProperty("opened").GetProperty("sequences").GetInt32()));
+        Assert.Equal("hostile", Text(Assert.Single(alert.GetProperty("features").EnumerateArray()), "label"));
+        Assert.Empty((await house.JsonAsync("/v1/alerts?state=resolved")).GetProperty("alerts").EnumerateArray());
+        Assert.Equal(Alert, Text(await house.JsonAsync($"/v1/alerts/{Alert}"), "id"));
+        foreach (var state in new[] { "opne", "7", "open,muted" })
+        {
+            using var unknown = await house.GetAsync($"/v1/alerts?state={state}");
+            Assert.Contains($"'{state}'", (await ProblemAsync(unknown, HttpStatusCode.BadRequest)).GetProperty("detail").GetString());
+        }
+        using var none = await house.GetAsync("/v1/alerts/nosuchalert0");
+        await ProblemAsync(none, HttpStatusCode.NotFound);
+    }
+
+    [Fact]
+    public async Task What_people_do_about_an_alert_is_recorded_with_who_and_why()
+    {
+        await using var house = await SomeHouse.StartAsync();
+        await house.RaiseAsync(Some.Raised());
+
+        foreach (var (path, state) in new[] { ("acknowledge", AlertState.Acknowledged), ("mute", AlertState.Muted), ("resolve", AlertState.Resolved) })
+        {
+            using var done = await house.PostAsync($"/v1/alerts/{Alert}/{path}", """{"actor":"ann","note":"looking into it","until":"2999-01-01T00:00:00Z"}""");
+            Assert.Equal(HttpStatusCode.NoContent, done.StatusCode);
+            await SomeHouse.UntilAsync(() => house.Register.Current.Alerts[Alert].StateAt(Some.Time) == state);
+        }
+
+        var acts = (await house.JsonAsync($"/v1/audit/{StreamNames.Operator(Some.Monitor)}")).EnumerateArray().ToArray();
+        Assert.Equal(["alert-acknowledged", "alert-muted", "alert-resolved"], acts.Select(act => Text(act, "type")));
+        Assert.All(acts, act => Assert.Equal(("ann", "looking into it"), (Text(act, "actor"), Text(act.GetProperty("data"), "note"))));
+        Assert.Equal("ann: looking into it", Text(await house.JsonAsync($"/v1/alerts/{Alert}"), "acknowledged"));
+    }
+
+    [Theory]
+    [InlineData("""{"note":"why"}""", HttpStatusCode.BadRequest)]
+    [InlineData("""{"actor":"ann"}""", HttpStatusCode.BadRequest)]
+    [InlineData("""{"actor":"","note":"why"}""", HttpStatusCode.BadRequest)]
+    [InlineData("""{"actor":"ann","note":""}""", HttpStatusCode.BadRequest)]
+    [InlineData("""{"actor":7,"note":"why"}""", HttpStatusCode.BadRequest)]
+    [InlineData("null", HttpStatusCode.BadRequest)]
+    [InlineData("{", HttpStatusCode.BadRequest)]
+    [InlineData("", HttpStatusCode.BadRequest)]
+    [InlineData("""{"actor":"ann","note":"why"}""", HttpStatusCode.UnsupportedMediaType, "text/plain")]
+    [InlineData("actor=ann&note=why", HttpStatusCode.UnsupportedMediaType, "application/x-www-form-urlencoded")]
+    public async Task Without_who_and_why_nothing_is_recorded(string body, HttpStatusCode expected, string type = "application/json")
+    {
+        await using var house = await SomeHouse.StartAsync();
+        await house.RaiseAsync(Some.Raised());
+
+        foreach (var path in new[] { "acknowledge", "mute", "resolve" })
+        {
+            using var refused = await house.PostAsync($"/v1/alerts/{Alert}/{path}", body, type);
+            await ProblemAsync(refused, expected);
+        }
+
+        Assert.Empty((await house.JsonAsync($"/v1/audit/{StreamNames.Operator(Some.Monitor)}")).EnumerateArray());
+    }
+
+    [Fact]
+    public async Task An_act_on_an_alert_that_is_not_there_is_refused()
+    {
+        await using var house = await SomeHouse.StartAsync();
+
+        using var refused = await house.PostAsync("/v1/alerts/nosuchalert0/resolve", """{"actor":"ann","note":"why"}""");
+
+        await ProblemAsync(refused, HttpStatusCode.NotFound);
+    }
+
+    [Fact]
+    public async Task Two_people_who_act_at_once_are_both_recorded()
+    {
+        await using var house = await SomeHouse.StartAsync();
+        await house.RaiseAsync(Some.Raised());
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => house.PostAsync($"/v1/alerts/{Alert}/acknowledge", $$"""{"actor":"person {{i}}","note":"seen"}""")));
+
+        Assert.All(answers, answer => Assert.Equal(HttpStatusCode.NoContent, answer.StatusCode));
+        Assert.Equal(8, (await house.JsonAsync($"/v1/audit/{StreamNames.Operator(Some.Monitor)}")).EnumerateArray().Select(act => Text(act, "actor")).Distinct().Count());
+    }
+
+    [Fact]
+    public async Task With_a_token_everything_but_health_needs_it()
+    {
+        await using var house = await SomeHouse.StartAsync(withToken: true);
+
+        foreach (var path in new[] { "/v1/monitors", "/v1/alerts", "/v1/audit/catalog", "/metrics", "/nothing" })
+            foreach (var given in new[] { null, "Bearer wrong", SomeHouse.Token, $"Bearer {SomeHouse.Token}x", $"Basic {SomeHouse.Token}" })
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Get, path);
+                if (given is not null) request.Headers.TryAddWithoutValidation("Authorization", given);
+                using var refused = await house.Client.SendAsync(request);
+                await ProblemAsync(refused, HttpStatusCode.Unauthorized);
+                Assert.Equal("Bearer", refused.Headers.WwwAuthenticate.ToString());
+            }
+        using var posted = await house.PostAsync(Some.Message());
+        Assert.Equal(HttpStatusCode.Unauthorized, posted.StatusCode);
+        foreach (var path in new[] { "/healthz", "/readyz" })
+        {
+            using var health = await house.GetAsync(path);
+            Assert.NotEqual(HttpStatusCode.Unauthorized, health.StatusCode);
+        }
+
+        house.Client.DefaultRequestHeaders.Authorization = new("Bearer", SomeHouse.Token);
+        Assert.Empty((await house.JsonAsync("/v1/alerts")).GetProperty("alerts").EnumerateArray());
+    }
+
+    [Fact]
+    public async Task On_loopback_a_request_for_another_host_is_refused()
+    {
+        await using var house = await SomeHouse.StartAsync();
+
+        foreach (var (host, expected) in new[]
+                 {
+                     ("evil.example", HttpStatusCode.BadRequest), ("127.0.0.1.evil.example", HttpStatusCode.BadRequest), ("10.0.0.1", HttpStatusCode.BadRequest),
+                     ("localhost", HttpStatusCode.OK), ("127.0.0.1:8080", HttpStatusCode.OK), ("[::1]:1", HttpStatusCode.OK),
+                 })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/alerts") { Headers = { Host = host } };
+            using var response = await house.Client.SendAsync(request);
+            Assert.True(expected == response.StatusCode, $"{host}: {response.StatusCode}");
+        }
+    }
+
+    [Fact]
+    public async Task An_idle_daemon_is_healthy_and_ready()
+    {
+        await using var house = await SomeHouse.StartAsync();
+        await SomeHouse.UntilAsync(() => house.Register.Current.Position == 1);   // The catalog is recorded: the log has been read.
+
+        Assert.Equal("ok\n", await (await house.GetAsync("/healthz")).Content.ReadAsStringAsync());
+        HttpResponseMessage ready;
+        while (!(ready = await house.GetAsync("/readyz")).IsSuccessStatusCode) ready.Dispose();
+        Assert.Equal("ready\n", await ready.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public async Task Metrics_are_in_the_text_format_of_Prometheus()
+    {
+        await using var house = await SomeHouse.StartAsync();
+
+        using var metrics = await house.GetAsync("/metrics");
+
+        Assert.Equal("text/plain; version=0.0.4; charset=utf-8", metrics.Content.Headers.ContentType?.ToString());
+        Assert.Contains("# TYPE driftwatch_rows_total counter\n", await metrics.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public async Task The_server_does_not_say_what_it_is()
+    {
+        await using var house = await SomeHouse.StartAsync();
+
+        using var response = await house.GetAsync("/healthz");
+
+        Assert.Empty(response.Headers.Server);
+    }
+
+    private static string? Text(JsonElement json, string name) => json.GetProperty(name).GetString();
+
+    /// <summary>RFC 9457.</summary>
+    private static async Task<JsonElement> ProblemAsync(HttpResponseMessage response, HttpStatusCode expected)
+    {
+        var body = await response.Content.ReadAsStringAsync();
+        Assert.True(expected == response.StatusCode, $"{(int)response.StatusCode}: {body}");
+        Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.MediaType);
+        var problem = JsonSerializer.Deserialize<JsonElement>(body);
+        Assert.Equal((int)expected, problem.GetProperty("status").GetInt32());
+        Assert.False(string.IsNullOrEmpty(Text(problem, "title")));
+        Assert.False(string.IsNullOrEmpty(Text(problem, "detail")));
+        return problem;
+    }
+}

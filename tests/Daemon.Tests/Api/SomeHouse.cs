@@ -1,0 +1,90 @@
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using DriftWatch.Alerts;
+using DriftWatch.Alerts.EventLog;
+using DriftWatch.Daemon.Configuration;
+using DriftWatch.Support;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace DriftWatch.Daemon.Tests.Api;
+
+/// <summary>The whole daemon without Kafka on a free port of this machine.</summary>
+internal sealed class SomeHouse : IAsyncDisposable
+{
+    public const string Token = "0123456789abcdef";
+
+    private readonly TempFolder folder;
+    private readonly WebApplication app;
+
+    private SomeHouse(TempFolder folder, WebApplication app)
+    {
+        (this.folder, this.app) = (folder, app);
+        Client = new() { BaseAddress = new(app.Urls.Single()) };
+    }
+
+    public HttpClient Client { get; }
+
+    public IEventLog Log => app.Services.GetRequiredService<IEventLog>();
+
+    public MonitorRegister Register => app.Services.GetRequiredService<MonitorRegister>();
+
+    /// <param name="more">Lines of the configuration besides what is needed.</param>
+    public static async Task<SomeHouse> StartAsync(string more = "", bool withToken = false)
+    {
+        var files = new TempFolder();
+        SaeFolder.Write(files, "sae", Some.Dictionary());
+        files.Write("token", Token + "\n");
+        var (settings, catalog) = ConfigurationFile.Load(files.Write("driftwatch.yaml", $$"""
+            http: { listen: '127.0.0.1:0'{{(withToken ? ", tokenFile: token" : "")}} }
+            threads: 1
+            spaces:
+              - { id: some/v1, sae: sae }
+            models:
+              - { model: {{Some.Model}}, hook: {{Some.Hook}}, space: some/v1, baseline: { version: base, rows: 1000 } }
+            windows: { rows: 100 }
+            {{more}}
+            """));
+        var built = House.Build(settings, catalog, logLevel: LogLevel.Error);
+        await built.StartAsync();
+        return new(files, built);
+    }
+
+    /// <summary>Stores an alert and waits until it is shown.</summary>
+    public async Task RaiseAsync(HazardDetected raised)
+    {
+        await Log.AppendAsync(StreamNames.Watch(raised.Monitor, 7), -1, [new(Alerts.EventId.From(raised.Alert), "hazard-detected", Some.Time, "driftwatch", null, EventJson.Write(raised))], default);
+        await UntilAsync(() => Register.Current.Alerts.ContainsKey(raised.Alert));
+    }
+
+    public static async Task UntilAsync(Func<bool> holds)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (!holds()) await Task.Delay(10, patience.Token);
+    }
+
+    public Task<HttpResponseMessage> PostAsync(byte[] message) =>
+        Client.PostAsync(new Uri("/v1/activations", UriKind.Relative), new ByteArrayContent(message) { Headers = { ContentType = new MediaTypeHeaderValue("application/octet-stream") } });
+
+    public Task<HttpResponseMessage> PostAsync(string path, string body, string type = "application/json") =>
+        Client.PostAsync(new Uri(path, UriKind.Relative), new StringContent(body, Encoding.UTF8, type));
+
+    public Task<HttpResponseMessage> GetAsync(string path) => Client.GetAsync(new Uri(path, UriKind.Relative));
+
+    public async Task<JsonElement> JsonAsync(string path)
+    {
+        using var response = await GetAsync(path);
+        Assert.True(response.IsSuccessStatusCode, $"{path}: {(int)response.StatusCode} {await response.Content.ReadAsStringAsync()}");
+        return JsonSerializer.Deserialize<JsonElement>(await response.Content.ReadAsStreamAsync());
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        await app.StopAsync();
+        await app.DisposeAsync();
+        folder.Dispose();
+    }
+}

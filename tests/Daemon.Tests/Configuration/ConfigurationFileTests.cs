@@ -1,0 +1,378 @@
+using System.Text;
+using DriftWatch.Analysis;
+using DriftWatch.Analysis.Detection;
+using DriftWatch.Analysis.Windows;
+using DriftWatch.Daemon.Configuration;
+using DriftWatch.Support;
+
+namespace DriftWatch.Daemon.Tests.Configuration;
+
+public sealed class ConfigurationFileTests : IDisposable
+{
+    /// <summary>The example of design §4.2, with the features that the dictionary here has.</summary>
+    private const string Example = """
+        spaces:
+          - id: tinystories-l3/v1
+            sae: saes/base-batchtopk
+            labels: labels.csv
+        models:
+          - model: tinystories-260k
+            hook: blocks.2.hook_resid_post
+            space: tinystories-l3/v1
+            transform: identity
+            baseline: { version: base, rows: 50000 }
+        hazards:
+          - id: backdoor-hostile
+            severity: critical
+            summary: hostile-text features fire together after a trigger
+            when:
+              all:
+                - together: [12, 9]
+                  rateAbove: 0.0005
+                  liftAbove: 5
+                - not: { feature: 4, rateAbove: 0.2 }
+            minimumSequences: 50
+            for: 2
+
+        """;
+
+    private readonly TempFolder folder = new();
+
+    public ConfigurationFileTests()
+    {
+        SaeFolder.Write(folder, "saes/base-batchtopk", Some.Dictionary());
+        folder.Write("labels.csv", "feature,label,tags,parent\n12,hostile text,danger,\n9,\"shouting, loud\",,\n");
+    }
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public void The_example_of_the_design_loads()
+    {
+        var (settings, catalog) = Load(Example);
+
+        var plan = Assert.Single(catalog.Models);
+        Assert.Equal(("tinystories-260k", "blocks.2.hook_resid_post", "tinystories-l3/v1"), (plan.Model, plan.Hook, plan.Space.Id));
+        Assert.Equal((Some.Width, Some.Features), (plan.Space.Dictionary.Width, plan.Space.Dictionary.Features));
+        Assert.Equal("shouting, loud", plan.Space.Labels.Of(9));
+        Assert.Equal(new BaselineSource(new("tinystories-260k", "base", "blocks.2.hook_resid_post"), 50_000, 5_000), plan.Baseline);
+        var hazard = Assert.Single(plan.Hazards);
+        Assert.Equal(("backdoor-hostile", Severity.Critical, 50, 2), (hazard.Id, hazard.Severity, hazard.MinimumSequences, hazard.For));
+        var all = Assert.IsType<HazardAll>(hazard.When);
+        var together = Assert.IsType<HazardFeatures>(all.Of[0]);
+        Assert.Equal(("token:9+12", 0.0005, 5), (together.Set.Key, together.RateAbove, together.LiftAbove));
+        Assert.Equal(0.2, Assert.IsType<HazardFeatures>(Assert.IsType<HazardNot>(all.Of[1]).Of).RateAbove);
+        Assert.Null(settings.Kafka);
+        Assert.Equal("127.0.0.1:8080", settings.Http.Listen);
+        Assert.Equal($"sqlite:{folder.File("driftwatch.db")}", settings.Log);
+    }
+
+    [Fact]
+    public void All_problems_are_reported_at_once_each_with_file_line_and_what_to_write()
+    {
+        var problems = Problems("""
+            logg: sqlite:a.db
+            windows:
+              rows: 5
+              length: an hour
+            spaces:
+              - id: s
+                sae: saes/base-batchtopk
+                lables: labels.csv
+            models:
+              - model: m
+                hook: h
+                space: nowhere
+                baseline: { version: base }
+              - model: n
+                space: s
+            hazards:
+              - id: one
+                severity: terrible
+                when: { feature: 999, rateAbove: 1.5 }
+            """);
+
+        AssertProblems(
+            [
+                "1: 'logg' is not a setting. Did you mean 'log'?",
+                "3: windows.rows is 5. Use 100 or more",
+                "4: windows.length is 'an hour'. Use hours:minutes:seconds",
+                "8: 'spaces[0].lables' is not a setting. Did you mean 'labels'?",
+                "12: models[0].space is 'nowhere', which is not among spaces. Use one of: s.",
+                "14: models: n lacks baseline. Write, say, 'baseline: { version: base, rows: 50000 }'.",
+                "14: models[1] lacks hook. Write, say, 'hook: blocks.12.hook_resid_post'.",
+                "18: hazards[0].severity is 'terrible'. Use info, warning or critical.",
+                "19: hazards[0].when.feature names feature 999; s has features 0 to 15.",
+                "19: hazards[0].when.rateAbove is above 1.",
+            ],
+            problems);
+    }
+
+    [Theory]
+    [InlineData("kafak:\n  topic: x\n", "1: 'kafak' is not a setting. Did you mean 'kafka'?")]
+    [InlineData("http:\n  listne: off\n", "2: 'http.listne' is not a setting. Did you mean 'listen'?")]
+    [InlineData("detection:\n  raiseafter: 3\n", "2: 'detection.raiseafter' is not a setting. Did you mean 'raiseAfter'?")]
+    [InlineData("spool:\n  bytesMaximun: 1GiB\n", "2: 'spool.bytesMaximun' is not a setting. Did you mean 'bytesMaximum'?")]
+    [InlineData("windows:\n  banana: 3\n", "2: 'windows.banana' is not a setting. Known here: length, outlierNorm, rows.")]
+    public void Unknown_keys_are_refused_with_the_nearest_that_is_known(string text, string expected) => AssertProblems([expected], Problems(text + Example));
+
+    [Theory]
+    [InlineData("feature: 16, rateAbove: 0.1", "feature 16; tinystories-l3/v1 has features 0 to 15")]
+    [InlineData("feature: -1, rateAbove: 0.1", "feature -1; tinystories-l3/v1 has features 0 to 15")]
+    [InlineData("together: [3, 4711], rateAbove: 0.1", "feature 4711")]
+    [InlineData("together: [3, 3], rateAbove: 0.1", "fewer than two features")]
+    [InlineData("together: [3, x], rateAbove: 0.1", "should be a list of feature numbers")]
+    [InlineData("together: 3, rateAbove: 0.1", "should be a list of feature numbers")]
+    [InlineData("feature: 3", "lacks a limit")]
+    [InlineData("feature: 3, rateAbove: lots", "is 'lots'. Use a share of rows")]
+    [InlineData("feature: 3, rateAbove: -1", "is -1. Use a share of rows")]
+    [InlineData("feature: 3, rateAbove: NaN", "is 'NaN'. Use a share of rows")]
+    [InlineData("feature: 3, rateAbove: 0.1, within: prompt", "'prompt'. Use token or sequence")]
+    [InlineData("feature: 3, together: [1, 2], rateAbove: 0.1", "here are feature and together")]
+    [InlineData("rateAbove: 0.1", "here is none")]
+    [InlineData("all: []", "is empty. List one condition or more")]
+    [InlineData("any: { feature: 3 }", "should be a list: each entry begins with '- '")]
+    [InlineData("not: 3", "should hold keys of its own")]
+    public void A_condition_that_means_nothing_is_refused(string when, string because)
+    {
+        var line = Example.Split('\n').Length;
+        var problems = Problems(Example + $"  - id: another\n    when: {{ {when} }}\n");
+
+        Assert.Contains(problems, problem => problem.Contains(because, StringComparison.Ordinal) && problem.Contains($":{line + 1}:", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Missing_files_are_refused_with_where_they_were_looked_for()
+    {
+        var problems = Problems(Example
+            .Replace("labels.csv", "nolabels.csv", StringComparison.Ordinal)
+            .Replace("transform: identity", "transform: maps/none.safetensors", StringComparison.Ordinal)
+            + "http: { listen: '127.0.0.1:0', tokenFile: notoken }\n");
+
+        Assert.Contains(problems, problem => problem.Contains($":4: spaces[0].labels names {folder.File("nolabels.csv")}, which does not exist", StringComparison.Ordinal));
+        Assert.Contains(problems, problem => problem.Contains(":9: models[0].transform cannot be used", StringComparison.Ordinal));
+        Assert.Contains(problems, problem => problem.Contains($"http.tokenFile {folder.File("notoken")} does not exist", StringComparison.Ordinal));
+        Assert.Equal(3, problems.Count);
+        Assert.Contains(":3: spaces[0].sae cannot be used", Assert.Single(Problems(Example.Replace("saes/base-batchtopk", "saes/none", StringComparison.Ordinal))));
+    }
+
+    [Fact]
+    public void Labels_with_mistakes_are_refused_by_their_own_lines()
+    {
+        folder.Write("labels.csv", "feature,label\n3,three\n16,outside\n3,again\nx,y\n5,a,b,c\n");
+
+        var problems = Problems(Example);
+
+        Assert.Equal(4, problems.Count);
+        foreach (var line in new[] { 3, 4, 5, 6 }) Assert.Contains(problems, problem => problem.StartsWith($"{folder.File("labels.csv")}: line {line}:", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_baseline_comes_from_a_version_or_from_another_model()
+    {
+        var (_, catalog) = Load(Example.Replace("hazards:", """
+              - model: small
+                hook: blocks.9.hook_resid_post
+                space: tinystories-l3/v1
+                baseline: { from: tinystories-260k@base, canaryRows: 200 }
+            hazards:
+            """, StringComparison.Ordinal));
+
+        Assert.Equal(new BaselineSource(new("tinystories-260k", "base", "blocks.2.hook_resid_post"), 50_000, 200), catalog.PlanFor(new("small", "7", "blocks.9.hook_resid_post"))!.Baseline);
+    }
+
+    [Theory]
+    [InlineData("{ version: base, from: a@b }", "one of the two")]
+    [InlineData("{ rows: 50000 }", "one of the two")]
+    [InlineData("{ from: nobody@1 }", "'nobody', which is not among models. Use one of: tinystories-260k")]
+    [InlineData("{ from: nobody }", "Use other-model@version")]
+    [InlineData("{ version: base, rows: 10 }", "is 10. Use 1000 or more")]
+    [InlineData("{ version: base, rows: many }", "is 'many'. Use a whole number of rows")]
+    [InlineData("base", "should hold keys of its own")]
+    public void A_baseline_that_names_nothing_usable_is_refused(string baseline, string because) => Assert.Contains(
+        Problems(Example.Replace("{ version: base, rows: 50000 }", baseline, StringComparison.Ordinal)), problem => problem.Contains(because, StringComparison.Ordinal) && problem.Contains(":10:", StringComparison.Ordinal));
+
+    [Fact]
+    public void A_folder_is_read_as_one_configuration()
+    {
+        var cut = Example.IndexOf("hazards:", StringComparison.Ordinal);
+        folder.Write("gitops/a.yaml", Example[..cut].Replace("saes/", "../saes/", StringComparison.Ordinal).Replace("labels.csv", "../labels.csv", StringComparison.Ordinal));
+        folder.Write("gitops/b.yml", Example[cut..] + "log: sqlite:here.db\n");
+        folder.Write("gitops/README.md", "not: [yaml");
+
+        var (settings, catalog) = ConfigurationFile.Load(folder.File("gitops"));
+
+        Assert.Equal(Load(Example).Catalog.Hash, catalog.Hash);
+        Assert.Equal($"sqlite:{folder.File("gitops/here.db")}", settings.Log);
+    }
+
+    [Fact]
+    public void A_key_in_two_files_of_a_folder_is_refused_in_the_second()
+    {
+        folder.Write("gitops/a.yaml", Example.Replace("saes/", "../saes/", StringComparison.Ordinal).Replace("labels.csv", "../labels.csv", StringComparison.Ordinal) + "log: sqlite:a.db\n");
+        folder.Write("gitops/b.yaml", "log: sqlite:b.db\n");
+
+        Assert.Equal([$"{folder.File("gitops/b.yaml")}:1: log stands in another file already. Keep one."], Assert.Throws<ConfigurationException>(() => ConfigurationFile.Load(folder.File("gitops"))).All);
+    }
+
+    [Fact]
+    public void What_is_no_configuration_at_all_is_refused()
+    {
+        Directory.CreateDirectory(folder.File("empty"));
+
+        Assert.Contains("no such file or folder", Assert.Single(Assert.Throws<ConfigurationException>(() => ConfigurationFile.Load(folder.File("nowhere"))).All));
+        Assert.Contains("holds no .yaml file", Assert.Single(Assert.Throws<ConfigurationException>(() => ConfigurationFile.Load(folder.File("empty"))).All));
+        Assert.Contains("not valid YAML", Assert.Single(Problems("a: 1\n\tb: 2\n")));
+        Assert.Contains("should be one YAML mapping", Assert.Single(Problems("")));
+        Assert.Contains("should be one YAML mapping", Assert.Single(Problems("- a\n")));
+        Assert.Contains("not valid YAML", Assert.Single(Problems("log: a\nlog: b\n")));
+    }
+
+    [Theory]
+    [InlineData("spaces: []\n", "spaces is missing")]
+    [InlineData("models: []\n", "models is missing")]
+    [InlineData("", "spaces is missing")]
+    [InlineData("", "models is missing")]
+    public void A_configuration_that_would_watch_nothing_is_refused(string text, string because) =>
+        Assert.Contains(Problems(text + "log: sqlite:a.db\n"), problem => problem.Contains(because, StringComparison.Ordinal));
+
+    [Fact]
+    public void Secrets_come_from_the_environment_and_an_unset_variable_is_refused()
+    {
+        const string Kafka = "kafka:\n  settings:\n    bootstrap.servers: 127.0.0.1:1\n    sasl.password: before-${DRIFTWATCH_TEST_SECRET}-after\n";
+        Assert.Contains(":4: kafka.settings.sasl.password names the environment variable DRIFTWATCH_TEST_SECRET, which is not set.", Assert.Single(Problems(Kafka + Example)));
+        Environment.SetEnvironmentVariable("DRIFTWATCH_TEST_SECRET", "s3cret");
+        try
+        {
+            Assert.Equal("before-s3cret-after", Load(Kafka + Example).Settings.Kafka!.Settings["sasl.password"]);
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("DRIFTWATCH_TEST_SECRET", null);
+        }
+    }
+
+    [Theory]
+    [InlineData("log: postgres://host/db\n", "PostgreSQL")]
+    [InlineData("log: esdb://host\n", "PROFILE=production")]
+    [InlineData("encoder: cuda\n", "PROFILE=production")]
+    [InlineData("encoder: tpu\n", "Use auto, cpu or cuda")]
+    [InlineData("log: driftwatch.db\n", "Use sqlite:PATH")]
+    [InlineData("threads: 0\n", "Use 1 or more")]
+    [InlineData("threads: 2000000\n", "Use 1 or more")]
+    [InlineData("detection: { meanShift: Infinity }\n", "detection.meanShift is 'Infinity'")]
+    [InlineData("windows: { outlierNorm: NaN }\n", "windows.outlierNorm is 'NaN'")]
+    [InlineData("messageBytesMaximum: 10\n", "Use 1024 or more")]
+    [InlineData("messageBytesMaximum: 1MB\n", "as in 67108864 or 64MiB")]
+    [InlineData("spool: { bytesMaximum: 1KiB }\n", "Use 1048576 (1 MiB) or more")]
+    [InlineData("kafka: { topic: x }\n", "kafka.settings has no bootstrap.servers")]
+    [InlineData("kafka: { settings: { bootstrap.servers: x, group.id: y } }\n", "Set kafka.group")]
+    [InlineData("kafka: { start: now, settings: { bootstrap.servers: x } }\n", "Use beginning or end")]
+    [InlineData("http: { listen: 8080 }\n", "Use address:port")]
+    [InlineData("http: { listen: 'localhost:8080' }\n", "Use address:port")]
+    public void Settings_that_this_build_cannot_follow_are_refused_with_a_sentence(string text, string because) =>
+        Assert.Contains(because, Assert.Single(Problems(text + Example)), StringComparison.OrdinalIgnoreCase);
+
+    [Theory]
+    [InlineData("0.0.0.0:8080")]
+    [InlineData("10.0.0.1:8080")]
+    [InlineData("[::]:8080")]
+    public void Off_loopback_without_a_token_is_refused(string listen)
+    {
+        Assert.Contains("there is no http.tokenFile", Assert.Single(Problems($"http: {{ listen: '{listen}' }}\n{Example}")));
+
+        folder.Write("token", "0123456789abcdef0123");
+        Assert.Equal(listen, Load($"http: {{ listen: '{listen}', tokenFile: token }}\n{Example}").Settings.Http.Listen);
+        folder.Write("token", "short\n");
+        Assert.Contains("fewer than 16 characters", Assert.Single(Problems($"http: {{ listen: '{listen}', tokenFile: token }}\n{Example}")));
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1:8080")]
+    [InlineData("127.8.0.1:1")]
+    [InlineData("[::1]:8080")]
+    [InlineData("off")]
+    public void On_loopback_and_off_no_token_is_needed(string listen) => Assert.Equal(listen, Load($"http: {{ listen: '{listen}' }}\n{Example}").Settings.Http.Listen);
+
+    [Fact]
+    public void The_catalogs_hash_depends_on_what_decides_findings_and_on_nothing_else()
+    {
+        var hash = Load(Example).Catalog.Hash;
+        Assert.Matches("^[0-9a-f]{64}$", hash);
+
+        SaeFolder.Write(folder, "elsewhere/copy", Some.Dictionary());
+        File.Copy(folder.File("labels.csv"), folder.File("copy.csv"));
+        foreach (var (same, why) in new[]
+                 {
+                     ("kafka: { topic: other, settings: { bootstrap.servers: x } }\nthreads: 1\nlog: 'memory:'\nhttp: { listen: off }\n" + Example, "settings of this process"),
+                     (Example.Replace("saes/base-batchtopk", "elsewhere/copy", StringComparison.Ordinal).Replace("labels.csv", "copy.csv", StringComparison.Ordinal), "paths"),
+                     (Reversed(Example), "order of keys"),
+                     (Example.Replace("[12, 9]", "[9, 12]", StringComparison.Ordinal), "order of features"),
+                     (Example + "# a comment\nwindows: { rows: 20000 }\n", "a default that is written down"),
+                     (Example.Replace("0.0005", "5e-4", StringComparison.Ordinal), "another way to write a number"),
+                 })
+            Assert.True(hash == Load(same).Catalog.Hash, $"the hash changed with {why}");
+
+        foreach (var (old, other) in new[]
+                 {
+                     ("0.0005", "0.0006"), ("liftAbove: 5", "liftAbove: 6"), ("severity: critical", "severity: warning"), ("for: 2", "for: 3"), ("minimumSequences: 50", "minimumSequences: 51"),
+                     ("[12, 9]", "[12, 8]"), ("- not: {", "- all: [{"), ("rows: 50000", "rows: 50001"), ("version: base", "version: b"), ("id: backdoor-hostile", "id: backdoor"),
+                     ("rateAbove: 0.2", "rateBelow: 0.2"), ("summary: hostile", "summary: very hostile"), ("model: tinystories-260k", "model: other"),
+                 })
+        {
+            var text = Example.Replace(old, other, StringComparison.Ordinal).Replace("0.2 }", other.StartsWith("- all", StringComparison.Ordinal) ? "0.2 }]" : "0.2 }", StringComparison.Ordinal);
+            Assert.True(hash != Load(text).Catalog.Hash, $"the hash did not change with {other}");
+        }
+        Assert.NotEqual(hash, Load(Example + "windows: { rows: 20001 }\n").Catalog.Hash);
+        Assert.NotEqual(hash, Load(Example + "detection: { raiseAfter: 3 }\n").Catalog.Hash);
+        SaeFolder.Write(folder, "saes/base-batchtopk", Some.Dictionary() with { EncoderBiasF = [.. Enumerable.Repeat(0.5f, Some.Features)] });
+        Assert.NotEqual(hash, Load(Example).Catalog.Hash);
+    }
+
+    [Fact]
+    public void Catalogs_of_the_same_hash_give_the_same_findings_in_the_same_order()
+    {
+        const string Second = "  - id: a-second\n    when: { together: [1, 5, 9], rateAbove: 0.001 }\n";
+        var one = Load(Example + Second).Catalog;
+        var other = Load(Example.Replace("hazards:\n", "hazards:\n" + Second.Replace("[1, 5, 9]", "[9, 1, 5]", StringComparison.Ordinal), StringComparison.Ordinal)).Catalog;
+        var summary = Some.Summary(sequences: 60);
+        summary = summary with { Sets = summary.Sets.Add("token:1+5+9", new(9, 9, 9, 9)).Add("token:9+12", new(5, 5, 5, 5)) };
+
+        Assert.Equal(one.Hash, other.Hash);
+        Assert.Equal(Judged(one, summary), Judged(other, summary));
+    }
+
+    private static string Judged(Catalog catalog, WindowSummary summary)
+    {
+        var plan = catalog.Models[0];
+        var window = Some.Judged(0, plan, [], summary: summary).Window;
+        return Encoding.UTF8.GetString(System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(
+            DriftAnalyzer.Judge(window, plan, new(window.Key, plan.EncodingHash, new('b', 64), summary)).Findings, Alerts.EventJson.Options));
+    }
+
+    /// <summary>Top-level sections in the other order.</summary>
+    private static string Reversed(string yaml)
+    {
+        var sections = yaml.Split('\n').Aggregate(new List<string>(), (all, line) =>
+        {
+            if (line.Length > 0 && line[0] != ' ') all.Add("");
+            all[^1] += line + "\n";
+            return all;
+        });
+        sections.Reverse();
+        return string.Concat(sections);
+    }
+
+    private (DaemonSettings Settings, Catalog Catalog) Load(string yaml) => ConfigurationFile.Load(folder.Write("driftwatch.yaml", yaml));
+
+    private IReadOnlyList<string> Problems(string yaml) => Assert.Throws<ConfigurationException>(() => Load(yaml)).All;
+
+    /// <summary>These problems, by line, and no others; each is spelt out as far as the test cares.</summary>
+    private void AssertProblems(string[] expected, IReadOnlyList<string> problems)
+    {
+        var file = $"{folder.File("driftwatch.yaml")}:";
+        Assert.All(problems, problem => Assert.StartsWith(file, problem, StringComparison.Ordinal));
+        var found = problems.Select(problem => problem[file.Length..]).OrderBy(problem => int.Parse(problem[..problem.IndexOf(':', StringComparison.Ordinal)])).ThenBy(problem => problem, StringComparer.Ordinal).ToArray();
+        Assert.Equal(expected, found.Select((problem, i) => i < expected.Length && problem.StartsWith(expected[i], StringComparison.Ordinal) ? expected[i] : problem));
+    }
+}

@@ -1,0 +1,83 @@
+namespace DriftWatch.Ingest.Tests.Kafka;
+
+/// <summary>Partitions that change hands.</summary>
+public sealed class KafkaRebalanceTests : OnMockKafka
+{
+    [Fact]
+    public async Task A_second_member_takes_partitions_over_only_after_the_first_has_dropped_them()
+    {
+        await CreateAsync(50, 50);
+        await using var first = new SourceReader(Topics.Options(Servers));
+        await first.MessagesAsync(100);
+
+        await using var second = new SourceReader(Topics.Options(Servers));
+        var joining = second.NextAsync();
+        PartitionRevoked revoked;
+        while (true)
+        {
+            var happened = await first.NextAsync();
+            if (happened is PartitionRevoked mine)
+            {
+                revoked = mine;
+                break;
+            }
+            SourceReader.Answer(happened);
+        }
+        // The first has not let go: whoever comes next has to wait.
+        Assert.False(await Task.WhenAny(joining, Task.Delay(500)) == joining);
+        revoked.Dropped();
+
+        // The first's other events are answered from here on; the second gets one of the two partitions.
+        var answering = AnswerUntilAsync(first, () => joining.IsCompleted);
+        var assigned = Assert.IsType<PartitionAssigned>(await joining);
+        assigned.BeginAt(10);
+        await answering;
+        Assert.Equal((assigned.Partition, 10), await second.NextMessageAsync() is var message ? (message.Partition, (int)message.Offset) : default);
+    }
+
+    [Fact]
+    public async Task A_message_of_a_revoked_partition_never_comes_after_its_revocation()
+    {
+        await CreateAsync(5000, 5000);
+        await using var first = new SourceReader(Topics.Options(Servers));
+        await first.NextMessageAsync();
+        await using var second = new SourceReader(Topics.Options(Servers));
+        var joining = second.NextAsync();
+
+        var owned = new HashSet<int> { 0, 1 };
+        while (!joining.IsCompleted)
+        {
+            if (await first.NextAsync(TimeSpan.FromMilliseconds(100)) is not { } happened) continue;
+            if (happened is PartitionRevoked revoked) Assert.True(owned.Remove(revoked.Partition));
+            if (happened is PartitionAssigned assigned) Assert.True(owned.Add(assigned.Partition));
+            if (SourceReader.Answer(happened) is { } message) Assert.Contains(message.Partition, owned);
+        }
+    }
+
+    [Fact]
+    public async Task A_postponement_that_meets_a_rebalance_is_forgotten_with_the_partition()
+    {
+        await CreateAsync(10, 10);
+        await using var first = new SourceReader(Topics.Options(Servers));
+        await first.MessagesAsync(20);
+        await using var second = new SourceReader(Topics.Options(Servers));
+        var joining = second.NextAsync();
+
+        SourceEvent happened;
+        while ((happened = await first.NextAsync()) is not PartitionRevoked) SourceReader.Answer(happened);
+        // The reader had a message in hand while the group was already taking the partition away.
+        var lost = (PartitionRevoked)happened;
+        first.Source.Postpone(lost.Partition, 5);
+        lost.Dropped();
+        await AnswerUntilAsync(first, () => joining.IsCompleted);
+        SourceReader.Answer(await joining);
+
+        // Both go on: what is sent now arrives at one of them.
+        await Topics.ProduceAsync(Servers, Topic, 0, [Topics.Value(0, 10)]);
+        await Topics.ProduceAsync(Servers, Topic, 1, [Topics.Value(1, 10)]);
+        var seen = new HashSet<string>();
+        while (!seen.IsSupersetOf(["0:10", "1:10"]))
+            foreach (var reader in new[] { first, second })
+                if (await reader.NextAsync(TimeSpan.FromMilliseconds(50)) is { } next && SourceReader.Answer(next) is { } message) seen.Add(Topics.Text(message));
+    }
+}
