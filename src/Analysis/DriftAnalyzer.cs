@@ -29,7 +29,7 @@ public sealed class DriftAnalyzer(Catalog catalog)
         if (windows.HasAlready(key, offset)) yield break;
 
         var plan = catalog.PlanFor(batch.Monitor) ?? throw new InvalidOperationException($"{batch.Monitor} is not in the catalog; decoding should have refused it");
-        rows.Select(batch, plan.Windows.OutlierNorm, plan.Space.Dictionary.Normalization == InputNormalization.ConstantNormRescale);
+        rows.Select(batch, plan.Transform, plan.Windows.OutlierNorm, plan.Space.Dictionary.Normalization == InputNormalization.ConstantNormRescale);
         var window = windows.WindowFor(key, batch.SampledAt, offset, () => new(plan.Space.Dictionary.Features, plan.Space.Dictionary.Width, plan.Sets));
         AddTo(window, plan);
         foreach (var full in windows.CloseFull(key, offset)) yield return full;
@@ -51,18 +51,16 @@ public sealed class DriftAnalyzer(Catalog catalog)
         window.RowsOutlier += rows.Outliers;
 
         var sae = plan.Space.Dictionary;
-        var mappedBD = plan.Transform.Apply(rows.RowsBD);
-        plan.Space.Encoder.Encode(mappedBD, codes);
+        plan.Space.Encoder.Encode(rows.RowsBD, codes);
         foreach (var (first, count) in rows.Sequences)
         {
             var (energy, error) = (0.0, 0.0);
             for (var row = first; row < first + count; row++)
             {
-                var rowD = mappedBD.Slice(row * sae.Width, sae.Width);
-                energy += Energy.Of(rowD);
-                error += ErrorOf(rowD, row, sae);
+                energy += rows.EnergyB[row];
+                error += ErrorOf(rows.RowsBD.Slice(row * sae.Width, sae.Width), row, sae);
             }
-            window.AddSequence(mappedBD.Slice(first * sae.Width, count * sae.Width), codes, first, energy, error);
+            window.AddSequence(rows.RowsBD.Slice(first * sae.Width, count * sae.Width), codes, first, energy, error);
         }
     }
 

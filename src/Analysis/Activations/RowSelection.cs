@@ -1,3 +1,4 @@
+using DriftWatch.Analysis.Canonical;
 using DriftWatch.Analysis.Encoding;
 
 namespace DriftWatch.Analysis.Activations;
@@ -13,8 +14,10 @@ public sealed class RowSelection
     private const double ZeroEnergy = 1e-60;
 
     private readonly List<(int First, int Rows)> sequences = [];
+    private float[] rawBS = [];
     private float[] rowsBD = [];
     private double[] energyB = [];
+    private double[] norms = [];
     private int kept;
 
     public int Kept => kept;
@@ -32,40 +35,52 @@ public sealed class RowSelection
     /// <summary>First kept row and number of kept rows of each sequence that has any.</summary>
     public IReadOnlyList<(int First, int Rows)> Sequences => sequences;
 
+    /// <param name="transform">Rows are looked at where the dictionary sees them, behind the map.</param>
     /// <param name="outlierNorm">A row is an outlier above this many times the median norm of its sequence.</param>
     /// <param name="leaveOutZeroRows">The dictionary's normalisation divides by the norm.</param>
-    public void Select(ActivationBatch batch, double outlierNorm, bool leaveOutZeroRows)
+    public void Select(ActivationBatch batch, ITransform transform, double outlierNorm, bool leaveOutZeroRows)
     {
-        Reset(batch);
-        var norms = new double[batch.Rows];
-        foreach (var rowsOfSequence in RowsBySequence(batch))
+        Reset(batch, transform.TargetWidth);
+        var rowsBySequence = RowsBySequence(batch);
+        var widened = 0;
+        foreach (var row in rowsBySequence.SelectMany(rows => rows)) batch.Widen(row, rawBS.AsSpan(widened++ * batch.Width, batch.Width));
+        var mappedBD = transform.Apply(rawBS.AsSpan(0, batch.Rows * batch.Width));
+
+        var at = 0;
+        foreach (var rows in rowsBySequence)
         {
             var first = kept;
-            foreach (var row in rowsOfSequence)
+            for (var end = at + rows.Length; at < end; at++)
             {
-                var rowD = rowsBD.AsSpan(kept * Width, Width);
-                batch.Widen(row, rowD);
+                var rowD = mappedBD.Slice(at * Width, Width);
                 var energy = Energy.Of(rowD);
                 if (!(energy <= EnergyMaximum)) NotFinite++;
                 else if (energy < ZeroEnergy && leaveOutZeroRows) Zero++;
-                else energyB[kept++] = energy;
+                else Keep(rowD, energy);
             }
-            DropOutliers(first, outlierNorm, norms);
+            DropOutliers(first, outlierNorm);
             if (kept > first) sequences.Add((first, kept - first));
         }
     }
 
-    private void Reset(ActivationBatch batch)
+    private void Keep(ReadOnlySpan<float> rowD, double energy)
     {
-        Width = batch.Width;
+        rowD.CopyTo(rowsBD.AsSpan(kept * Width, Width));
+        energyB[kept++] = energy;
+    }
+
+    private void Reset(ActivationBatch batch, int width)
+    {
+        Width = width;
         (kept, NotFinite, Zero, Outliers) = (0, 0, 0, 0);
         sequences.Clear();
-        if (rowsBD.Length < batch.Rows * Width) rowsBD = new float[batch.Rows * Width];
-        if (energyB.Length < batch.Rows) energyB = new double[batch.Rows];
+        if (rawBS.Length < batch.Rows * batch.Width) rawBS = new float[batch.Rows * batch.Width];
+        if (rowsBD.Length < batch.Rows * width) rowsBD = new float[batch.Rows * width];
+        if (energyB.Length < batch.Rows) (energyB, norms) = (new double[batch.Rows], new double[batch.Rows]);
     }
 
     /// <summary>Row numbers of each sequence in order; the rows of a sequence need not stand together in the message.</summary>
-    private static IEnumerable<int[]> RowsBySequence(ActivationBatch batch)
+    private static int[][] RowsBySequence(ActivationBatch batch)
     {
         var rows = new int[batch.Sequences][];
         var lengths = new int[batch.Sequences];
@@ -80,7 +95,7 @@ public sealed class RowSelection
         return rows;
     }
 
-    private void DropOutliers(int first, double outlierNorm, double[] norms)
+    private void DropOutliers(int first, double outlierNorm)
     {
         var count = kept - first;
         for (var i = 0; i < count; i++) norms[i] = energyB[first + i];

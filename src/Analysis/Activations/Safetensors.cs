@@ -65,6 +65,8 @@ public sealed class SafetensorsHeader
     {
         var header = new SafetensorsHeader { DataStart = 8 + json.Length };
         var dataLength = fileLength - header.DataStart;
+        if (json.Length == 0 || json[0] != '{') throw new MalformedException("bad-header", "the safetensors header does not begin with '{'");
+        var describes = false;
         try
         {
             var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = 4 });
@@ -72,7 +74,12 @@ public sealed class SafetensorsHeader
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
                 var name = reader.GetString()!;
-                if (name == "__metadata__") header.ReadMetadata(ref reader);
+                if (name == "__metadata__")
+                {
+                    if (describes) throw new MalformedException("bad-header", "__metadata__ stands twice in the header");
+                    describes = true;
+                    header.ReadMetadata(ref reader);
+                }
                 else header.ReadTensor(name, ref reader, dataLength);
             }
             if (reader.TokenType != JsonTokenType.EndObject) throw new MalformedException("bad-header", "the safetensors header is not one JSON object");

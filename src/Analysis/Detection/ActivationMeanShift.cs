@@ -47,6 +47,7 @@ public sealed class ActivationMeanShift(DetectionOptions options) : IDetector
         var mean = then.ActivationSumD[i].Value / then.Rows;
         var deviation = Math.Sqrt(Math.Max(0, then.ActivationSquareD[i].Value / then.Rows - mean * mean));
         var moved = Math.Abs(window.ActivationSumD[i].Value / window.Rows - mean);
-        return deviation > 0 ? moved / deviation : 0;
+        // An axis that never moved before and does now is any number of deviations away.
+        return deviation > 0 ? Math.Min(1000, moved / deviation) : moved > 0 ? 1000 : 0;
     }
 }

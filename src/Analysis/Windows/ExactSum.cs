@@ -3,7 +3,8 @@ namespace DriftWatch.Analysis.Windows;
 /// <summary>A sum that does not depend on the order of its terms: a whole number of units of 2⁻³².</summary>
 /// <remarks>
 /// Floating-point addition is not associative, so windows merged in another order would differ in their last bits and with them
-/// every hash behind. Each term is rounded to the unit once (relative error below 1e-6 for terms above 2e-4) and clamped to ±2⁸⁰.
+/// every hash behind. Each term is rounded to the unit once (relative error below 1e-6 for terms above 2e-4: activations with norms
+/// below 0.01 are too small for the clustered energies) and clamped to ±2⁸⁰.
 /// </remarks>
 public readonly record struct ExactSum(Int128 Units)
 {
@@ -18,7 +19,13 @@ public readonly record struct ExactSum(Int128 Units)
 
     public double Value => (double)Units / UnitsPerOne;
 
-    public static ExactSum operator +(ExactSum a, ExactSum b) => new(a.Units + b.Units);
+    /// <summary>Saturates: beyond 2⁹⁵ nothing is an activation any more, and a sum must not come back with the other sign.</summary>
+    public static ExactSum operator +(ExactSum a, ExactSum b)
+    {
+        var sum = a.Units + b.Units;
+        if (Int128.IsNegative(a.Units) != Int128.IsNegative(b.Units) || Int128.IsNegative(sum) == Int128.IsNegative(a.Units)) return new(sum);
+        return new(Int128.IsNegative(a.Units) ? Int128.MinValue : Int128.MaxValue);
+    }
 
     /// <summary>Adds up vectors.</summary>
     public static ExactSum[] Add(ExactSum[] a, ExactSum[] b)

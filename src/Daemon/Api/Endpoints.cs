@@ -18,6 +18,8 @@ namespace DriftWatch.Daemon.Api;
 /// <summary>The HTTP surface. Errors are problem details (RFC 9457).</summary>
 public static class Endpoints
 {
+    private const int BodyChunkBytes = 81920;
+
     /// <summary>Every path but health needs the token when there is one.</summary>
     public static void UseToken(this IApplicationBuilder app, HttpOptions options)
     {
@@ -49,10 +51,10 @@ public static class Endpoints
     public static void MapIntake(this IEndpointRouteBuilder app, ActivationDecoder decoder, IIntake intake, WatchMetrics metrics, int messageBytesMaximum) =>
         app.MapPost("/v1/activations", async (HttpContext context) =>
         {
-            if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = messageBytesMaximum;
-            var body = await ReadBodyAsync(context.Request, messageBytesMaximum, context.RequestAborted);
+            if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = messageBytesMaximum + BodyChunkBytes;
             try
             {
+                var body = await ReadBodyAsync(context.Request, messageBytesMaximum, context.RequestAborted);
                 // The same decoding as the loop's, so that the client hears at once what the loop would refuse.
                 var batch = decoder.Decode(body, [], null);
                 var (partition, offset) = await intake.AcceptAsync(body, batch.Monitor.ToString(), context.RequestAborted);
@@ -122,13 +124,18 @@ public static class Endpoints
             yield return new { stored.Stream, stored.Revision, stored.Id, stored.Type, stored.Time, stored.Actor, stored.Causation, stored.Previous, stored.Hash, data = JsonSerializer.Deserialize<JsonElement>(stored.Data) };
     }
 
-    /// <summary>The body, one byte past the bound and no further.</summary>
     private static async Task<ReadOnlyMemory<byte>> ReadBodyAsync(HttpRequest request, int bytesMaximum, CancellationToken stopping)
     {
-        if (request.ContentLength > bytesMaximum) return new byte[bytesMaximum + 1];
-        using var body = new MemoryStream((int)(request.ContentLength ?? 0));
-        var chunk = new byte[81920];
-        for (int read; body.Length <= bytesMaximum && (read = await request.Body.ReadAsync(chunk, stopping)) > 0;) body.Write(chunk, 0, read);
-        return body.GetBuffer().AsMemory(0, (int)body.Length);
+        using var body = new MemoryStream();
+        var chunk = new byte[BodyChunkBytes];
+        // A length that is announced is not believed for allocating, only for refusing.
+        for (var announced = request.ContentLength ?? 0; ;)
+        {
+            if (Math.Max(announced, body.Length) > bytesMaximum)
+                throw new MalformedException("too-large", $"the batch has more than {bytesMaximum} bytes (messageBytesMaximum); send fewer sequences at a time");
+            var read = await request.Body.ReadAsync(chunk, stopping);
+            if (read == 0) return body.GetBuffer().AsMemory(0, (int)body.Length);
+            body.Write(chunk, 0, read);
+        }
     }
 }

@@ -14,9 +14,10 @@ public sealed class ActivationDecoder(Func<string, string, int?> widthOf, int me
 {
     private const string Activations = "activations";
     private const string SequenceIds = "sequence_ids";
+    private static readonly TimeSpan aheadMaximum = TimeSpan.FromHours(1);
     private static readonly UTF8Encoding strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <param name="timestamp">The broker's, used when the message says no <c>sampled_at</c>; null where there is none.</param>
+    /// <param name="timestamp">The broker's, used when the message says no <c>sampled_at</c>, or one more than an hour later; null where there is none.</param>
     public ActivationBatch Decode(ReadOnlyMemory<byte> value, IEnumerable<KeyValuePair<string, byte[]?>> headers, DateTimeOffset? timestamp)
     {
         if (value.Length == 0) throw new MalformedException("empty", "the message has no value; it should be one safetensors file");
@@ -91,7 +92,8 @@ public sealed class ActivationDecoder(Func<string, string, int?> widthOf, int me
         // RFC 3339 has a date, a T and an offset; the parser alone would take "May" too.
         if (text.Length is >= 20 and <= 40 && text[4] == '-' && text[10] is 'T' or 't' && (text[^1] is 'Z' or 'z' || text[^6] is '+' or '-') &&
             DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal, out var time))
-            return time;
+            // A batch is not sampled after the broker has it. Taken at its word, one wrong clock would end closing by time for the whole partition.
+            return timestamp is { } received && time - received > aheadMaximum ? received : time;
         throw new MalformedException("bad-time", $"sampled_at is {SafetensorsHeader.Shown(text)}; use RFC 3339, 2026-01-31T12:00:00Z");
     }
 

@@ -17,13 +17,14 @@ public sealed class CloudEventTests
         using var cloudEvent = JsonDocument.Parse(CloudEvent.Write(stored, fact));
 
         var root = cloudEvent.RootElement;
-        Assert.Equal(["specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data"], root.EnumerateObject().Select(member => member.Name));
+        Assert.Equal(["specversion", "id", "source", "type", "subject", "time", "datacontenttype", "more", "data"], root.EnumerateObject().Select(member => member.Name));
         Assert.Equal("1.0", root.GetProperty("specversion").GetString());
         Assert.Equal(stored.Id.ToString(), root.GetProperty("id").GetString());
         Assert.Equal($"driftwatch.{type}", root.GetProperty("type").GetString());
         Assert.Equal(Some.Monitor.ToString(), root.GetProperty("subject").GetString());
         Assert.Equal("2026-11-20T12:00:00.0000000Z", root.GetProperty("time").GetString());
         Assert.True(Uri.TryCreate(root.GetProperty("source").GetString(), UriKind.Relative, out _));
+        Assert.Equal($"/v1/alerts/{root.GetProperty("data").GetProperty("alert").GetString()}", root.GetProperty("more").GetString());
         Assert.Contains(root.GetProperty("data").GetProperty("alert").GetString(), (string[])["0123456789ab", "ba9876543210"]);
     }
 

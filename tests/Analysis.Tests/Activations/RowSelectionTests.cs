@@ -1,4 +1,5 @@
 using DriftWatch.Analysis.Activations;
+using DriftWatch.Analysis.Canonical;
 
 namespace DriftWatch.Analysis.Tests.Activations;
 
@@ -77,5 +78,5 @@ public sealed class RowSelectionTests
     }
 
     private void Select(bool leaveOutZeroRows, params float[][] sequences) =>
-        rows.Select(Some.Batch(Some.Monitor, Some.Noon, width: 2, sequences), outlierNorm: 10, leaveOutZeroRows);
+        rows.Select(Some.Batch(Some.Monitor, Some.Noon, width: 2, sequences), new IdentityTransform(2), outlierNorm: 10, leaveOutZeroRows);
 }

@@ -44,7 +44,7 @@ public sealed class FiringRateShiftTests
     [Fact]
     public void Size_without_significance_is_steady()
     {
-        var finding = detector.Judge(Summary(50, 0.3, 0.3, 0.3, 0.3), Some.Baseline(Summary(60, 0.18, 0.18, 0.18, 0.18)));
+        var finding = detector.Judge(Summary(60, 0.36, 0.36, 0.36, 0.36), Some.Baseline(Summary(70, 0.22, 0.22, 0.22, 0.22)));
 
         Assert.Equal((Verdict.Steady, 0), (finding.Verdict, finding.FeatureCount));
     }
@@ -89,16 +89,17 @@ public sealed class FiringRateShiftTests
     [Fact]
     public void Features_that_fired_in_too_few_sequences_are_not_tested_and_without_any_nothing_is_decided()
     {
-        var nine = Some.Baseline(Some.Summary(3, [.. Some.Sequences(9, 2, (1, 2)), .. Some.Sequences(91, 2)]));
+        // Fifteen are expected on each side when thirty are dealt over two equal ones.
         var silent = Some.Summary(3, Some.Sequences(100, 2));
-        Assert.Equal(Verdict.Undecided, detector.Judge(silent, nine).Verdict);
+        var few = Some.Baseline(Some.Summary(3, [.. Some.Sequences(29, 2, (1, 2)), .. Some.Sequences(71, 2)]));
+        Assert.Equal(Verdict.Undecided, detector.Judge(silent, few).Verdict);
 
-        // Twenty of them, but fewer than five expected in the window.
-        var twenty = Some.Baseline(Some.Summary(3, [.. Some.Sequences(20, 2, (1, 2)), .. Some.Sequences(480, 2)]));
-        Assert.Equal(Verdict.Undecided, detector.Judge(silent, twenty).Verdict);
+        // Seventy of them, but fewer than fifteen expected in the smaller window.
+        var large = Some.Baseline(Some.Summary(3, [.. Some.Sequences(70, 2, (1, 2)), .. Some.Sequences(430, 2)]));
+        Assert.Equal(Verdict.Undecided, detector.Judge(silent, large).Verdict);
 
-        var ten = Some.Baseline(Some.Summary(3, [.. Some.Sequences(10, 2, (1, 2)), .. Some.Sequences(90, 2)]));
-        Assert.Equal(Verdict.Steady, detector.Judge(silent, ten).Verdict);
+        var enough = Some.Baseline(Some.Summary(3, [.. Some.Sequences(30, 2, (1, 2)), .. Some.Sequences(70, 2)]));
+        Assert.Equal(Verdict.Steady, detector.Judge(silent, enough).Verdict);
     }
 
     /// <summary>Feature i fires once in the given share of the sequences, each in a block of its own place.</summary>

@@ -30,6 +30,7 @@ internal sealed class SaeLensFormat : IDictionaryFormat
         RefuseScalingFactor(tensors, files);
 
         var kind = Kind(architecture, files);
+        RefuseForeign(tensors, architecture, files);
         var d = Whole(cfg, "d_in", files);
         var features = Whole(cfg, "d_sae", files);
         var (normalization, scale) = Normalization(cfg, hints, files);
@@ -129,6 +130,14 @@ internal sealed class SaeLensFormat : IDictionaryFormat
     {
         if (tensors.Header.Tensors.TryGetValue("scaling_factor", out var tensor) && tensors.Read(tensor).Any(factor => factor != 1))
             throw Refused(files, "the weights hold a scaling_factor that is not 1 (a fine-tuned dictionary from before SAELens 6, which SAELens 6 does not load either). Fold it into W_dec and save again");
+    }
+
+    /// <summary>A tensor that another architecture would use: the configuration or the weights are of something else.</summary>
+    private static void RefuseForeign(WeightTensors tensors, string architecture, IWeightFiles files)
+    {
+        foreach (var (name, used) in new[] { ("W_skip", ""), ("threshold", "jumprelu"), ("b_gate", "gated"), ("r_mag", "gated"), ("b_mag", "gated") })
+            if (tensors.Has(name) && used != architecture)
+                throw Refused(files, $"the weights hold {name}, which architecture {architecture} does not use: cfg.json and the weights do not belong together");
     }
 
     private static void RefuseUntrained(SparseAutoencoder sae, IWeightFiles files)
