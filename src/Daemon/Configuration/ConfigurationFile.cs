@@ -145,7 +145,7 @@ public sealed class ConfigurationFile
         var spaces = ReadSpaces(settings);
         var hazards = ReadHazards(spaces);
         var models = ReadModels(spaces, hazards, windows, detection);
-        var content = Content(spaces.Values, models, windows, detection);
+        var content = CatalogContent.Of(spaces.Values, models, windows, detection);
         return new(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(content))), content, models);
     }
 
@@ -340,7 +340,7 @@ public sealed class ConfigurationFile
             if (spaceId is null && spaces.Count > 1) section.Problem($"hazards: {id} lacks space, and there are several. Use one of: {string.Join(", ", spaces.Keys)}.");
             else if (spaceId is not null && spaces.Count > 0 && !spaces.ContainsKey(spaceId)) section.Problem("space", $"is '{spaceId}', which is not among spaces. Use one of: {string.Join(", ", spaces.Keys)}.");
             var space = spaceId is null ? spaces.Values.FirstOrDefault() : spaces.GetValueOrDefault(spaceId);
-            var when = section.Section("when") is { } condition ? ReadCondition(condition, space) : null;
+            var when = section.Section("when") is { } condition ? HazardReader.Read(condition, space) : null;
             if (!section.Has("when")) section.Problem($"hazards: {id} lacks when. Write, say, 'when: {{ feature: 812, rateAbove: 0.001 }}'.");
             section.RefuseUnknown();
             if (when is null || space is null) continue;
@@ -349,111 +349,6 @@ public sealed class ConfigurationFile
         }
         return rules;
     }
-
-    private static HazardCondition? ReadCondition(YamlSection section, CanonicalSpace? space)
-    {
-        var kinds = new[] { "feature", "together", "all", "any", "not" }.Where(section.Has).ToArray();
-        if (kinds is not [var kind])
-        {
-            section.Problem($"a condition has one of feature, together, all, any, not; here {(kinds.Length == 0 ? "is none" : "are " + string.Join(" and ", kinds))}.");
-            section.RefuseUnknown();
-            return null;
-        }
-        HazardCondition? read = kind switch
-        {
-            "all" => ReadParts(section, "all", space) is { } parts ? new HazardAll(parts) : null,
-            "any" => ReadParts(section, "any", space) is { } parts ? new HazardAny(parts) : null,
-            "not" => section.Section("not") is { } of && ReadCondition(of, space) is { } negated ? new HazardNot(negated) : null,
-            _ => ReadFeatures(section, kind, space),
-        };
-        section.RefuseUnknown();
-        return read;
-    }
-
-    private static ImmutableArray<HazardCondition>? ReadParts(YamlSection section, string key, CanonicalSpace? space)
-    {
-        var parts = section.Sections(key).Select(part => ReadCondition(part, space)).ToArray();
-        if (parts.Length == 0) section.Problem(key, "is empty. List one condition or more.");
-        return parts.Length == 0 || parts.Contains(null) ? null : [.. parts!];
-    }
-
-    private static HazardFeatures? ReadFeatures(YamlSection section, string kind, CanonicalSpace? space)
-    {
-        var features = kind == "feature" ? section.Number<int>("feature", "the number of a feature") is { } one ? [one] : null : section.WholeNumbers("together");
-        var within = section.Text("within") ?? "token";
-        if (within is not ("token" or "sequence")) section.Problem("within", $"is '{within}'. Use token or sequence.");
-        var read = new HazardFeatures(
-            new([.. (features ?? []).Order()], within == "sequence" ? Within.Sequence : Within.Token),
-            Limit(section, "rateAbove", "a share of rows, as in 0.0005"), Limit(section, "liftAbove", "a factor, as in 5"),
-            Limit(section, "rateBelow", "a share of rows, as in 0.0005"), Limit(section, "liftBelow", "a factor, as in 0.2"));
-        if (read is { RateAbove: null, LiftAbove: null, RateBelow: null, LiftBelow: null }) section.Problem($"{kind} lacks a limit. Add rateAbove, liftAbove, rateBelow or liftBelow.");
-        foreach (var rate in new[] { "rateAbove", "rateBelow" })
-            if (section.Has(rate) && section.Number<double>(rate, "") is > 1) section.Problem(rate, "is above 1. A rate is a share: 0.01 is one row in a hundred.");
-        if (features is null) return null;
-        if (kind == "together" && features.Distinct().Count() < 2) section.Problem("together", "names fewer than two features. Use feature for one.");
-        if (space is not null)
-            foreach (var feature in features.Where(feature => feature < 0 || feature >= space.Dictionary.Features).Distinct())
-                section.Problem(kind, $"names feature {feature}; {space.Id} has features 0 to {space.Dictionary.Features - 1}.");
-        return read;
-    }
-
-    private static double? Limit(YamlSection section, string key, string what)
-    {
-        var limit = section.Number<double>(key, what);
-        if (limit is not null and not (>= 0 and <= double.MaxValue)) section.Problem(key, $"is {limit}. Use {what}.");
-        return limit;
-    }
-
-    /// <summary>All that decides findings, in one order whatever the order in the files.</summary>
-    private static string Content(IEnumerable<CanonicalSpace> spaces, IEnumerable<ModelPlan> models, WindowOptions windows, DetectionOptions detection)
-    {
-        var content = new JsonObject
-        {
-            ["spaces"] = new JsonArray([.. spaces.Select(space => (JsonNode)new JsonObject
-            {
-                ["id"] = space.Id,
-                ["dictionary"] = space.Dictionary.Hash,
-                ["labels"] = new JsonObject(space.Labels.ById.OrderBy(label => label.Key).Select(label =>
-                    KeyValuePair.Create(label.Key.ToString(), (JsonNode?)new JsonArray([label.Value.Label, .. label.Value.Tags.Select(tag => (JsonNode)tag)])))),
-            })]),
-            ["models"] = new JsonArray([.. models.OrderBy(plan => plan.Model, StringComparer.Ordinal).ThenBy(plan => plan.Hook, StringComparer.Ordinal).Select(plan => (JsonNode)new JsonObject
-            {
-                ["model"] = plan.Model,
-                ["hook"] = plan.Hook,
-                ["space"] = plan.Space.Id,
-                ["transform"] = plan.Transform.Hash,
-                ["baseline"] = JsonSerializer.SerializeToNode(plan.Baseline, EventJson.Options),
-                ["hazards"] = new JsonArray([.. plan.Hazards.OrderBy(hazard => hazard.Id, StringComparer.Ordinal).Select(hazard => (JsonNode)new JsonObject
-                {
-                    ["id"] = hazard.Id,
-                    ["severity"] = hazard.Severity.ToString().ToLowerInvariant(),
-                    ["summary"] = hazard.Summary,
-                    ["when"] = Content(hazard.When),
-                    ["minimumSequences"] = hazard.MinimumSequences,
-                    ["for"] = hazard.For,
-                })]),
-            })]),
-            ["windows"] = JsonSerializer.SerializeToNode(windows, EventJson.Options),
-            ["detection"] = JsonSerializer.SerializeToNode(detection, EventJson.Options),
-        };
-        return content.ToJsonString(EventJson.Options);
-    }
-
-    private static JsonObject Content(HazardCondition condition) => condition switch
-    {
-        HazardFeatures features => new()
-        {
-            ["features"] = features.Set.Key,
-            ["rateAbove"] = features.RateAbove,
-            ["liftAbove"] = features.LiftAbove,
-            ["rateBelow"] = features.RateBelow,
-            ["liftBelow"] = features.LiftBelow,
-        },
-        HazardAll all => new() { ["all"] = new JsonArray([.. all.Of.Select(Content)]) },
-        HazardAny any => new() { ["any"] = new JsonArray([.. any.Of.Select(Content)]) },
-        HazardNot not => new() { ["not"] = Content(not.Of) },
-        _ => throw new InvalidOperationException($"no rule for {condition.GetType().Name}"),
-    };
 }
 
 /// <summary>The operator's files cannot be used; one line per problem.</summary>
