@@ -51,7 +51,8 @@ public static class Endpoints
     public static void MapIntake(this IEndpointRouteBuilder app, ActivationDecoder decoder, IIntake intake, WatchMetrics metrics, int messageBytesMaximum) =>
         app.MapPost("/v1/activations", async (HttpContext context) =>
         {
-            if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = messageBytesMaximum + BodyChunkBytes;
+            // The bound is ReadBodyAsync's. Kestrel counts what it has read ahead too: with any limit of its own it cuts a chunked body off before the answer.
+            if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = null;
             try
             {
                 var body = await ReadBodyAsync(context.Request, messageBytesMaximum, context.RequestAborted);
