@@ -42,11 +42,12 @@ public static class House
 
         var app = builder.Build();
         app.UseHostFiltering();
+        app.UseSameOrigin();
         app.UseToken(settings.Http);
         app.MapHealth(app.Services.GetRequiredService<WatchProgress>());
         app.MapMetrics(app.Services.GetRequiredService<IMetricsText>());
         var (register, log, time) = (app.Services.GetRequiredService<MonitorRegister>(), app.Services.GetRequiredService<IEventLog>(), app.Services.GetRequiredService<TimeProvider>());
-        app.MapIntake(app.Services.GetRequiredService<ActivationDecoder>(), app.Services.GetRequiredService<IIntake>(), app.Services.GetRequiredService<WatchMetrics>(), settings.MessageBytesMaximum);
+        app.MapIntake(app.Services.GetRequiredService<ActivationDecoder>(), app.Services.GetRequiredService<IIntake>(), app.Services.GetRequiredService<WatchMetrics>(), settings.MessageBytesMaximum, time);
         app.MapReads(register, log, time);
         app.MapOperator(new(log, register, time));
         return app;
@@ -65,7 +66,7 @@ public static class House
         }
         else
         {
-            services.AddSingleton<SpoolSource>(_ => new(settings.Spool));
+            services.AddSingleton<SpoolSource>(provider => new(settings.Spool, provider.GetRequiredService<TimeProvider>()));
             services.AddSingleton<IActivationSource>(provider => provider.GetRequiredService<SpoolSource>());
             services.AddSingleton<IIntake>(provider => provider.GetRequiredService<SpoolSource>());
             services.AddSingleton<IDeadLetters, NoDeadLetters>();

@@ -9,6 +9,9 @@ namespace DriftWatch.Alerts.EventLog;
 public sealed class SqliteEventLog : IEventLog, ICheckpoints, IDisposable
 {
     private const int SchemaVersion = 1;
+
+    /// <summary>Events of up to 1 MiB: a page stays in the tens of megabytes at worst.</summary>
+    private const int PageEvents = 32;
     private static readonly TimeSpan poll = TimeSpan.FromSeconds(1);
 
     private readonly SemaphoreSlim writing = new(1);
@@ -78,9 +81,21 @@ public sealed class SqliteEventLog : IEventLog, ICheckpoints, IDisposable
 
     public async IAsyncEnumerable<StoredEvent> ReadAllAsync(long afterPosition, [EnumeratorCancellation] CancellationToken stopping)
     {
+        // Page by page: a reader that is slow with an event (a sink that is down) must not hold a read transaction open, which would keep the write-ahead log growing.
+        while (await PageAsync(afterPosition, stopping) is { Count: > 0 } page)
+        {
+            foreach (var fact in page) yield return fact;
+            afterPosition = page[^1].Position;
+        }
+    }
+
+    private async Task<List<StoredEvent>> PageAsync(long afterPosition, CancellationToken stopping)
+    {
         using var connection = Open();
-        using var command = Command(connection, $"SELECT {Columns} FROM events WHERE position > $after ORDER BY position", ("$after", afterPosition));
-        await foreach (var fact in Read(command, stopping)) yield return fact;
+        using var command = Command(connection, $"SELECT {Columns} FROM events WHERE position > $after ORDER BY position LIMIT {PageEvents}", ("$after", afterPosition));
+        var page = new List<StoredEvent>();
+        await foreach (var fact in Read(command, stopping)) page.Add(fact);
+        return page;
     }
 
     public IAsyncEnumerable<StoredEvent> SubscribeAsync(long afterPosition, CancellationToken stopping) => bell.Follow(ReadAllAsync, afterPosition, poll, time, stopping);

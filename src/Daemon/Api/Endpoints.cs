@@ -38,6 +38,14 @@ public static class Endpoints
         });
     }
 
+    /// <summary>A page of another site that a person has open must not act on a daemon of this machine: browsers say where a request comes from.</summary>
+    public static void UseSameOrigin(this IApplicationBuilder app) => app.Use(async (context, next) =>
+    {
+        var origin = context.Request.Headers.Origin.ToString();
+        if (origin.Length == 0 || HttpMethods.IsGet(context.Request.Method) || Uri.TryCreate(origin, UriKind.Absolute, out var uri) && uri.Authority == context.Request.Host.Value) await next(context);
+        else await Results.Problem("The request comes from a page of another site.", statusCode: 403, title: "Other origin").ExecuteAsync(context);
+    });
+
     public static void MapHealth(this IEndpointRouteBuilder app, WatchProgress progress)
     {
         app.MapGet("/healthz", () => progress.IsStuck ? Results.Problem("A message has been in work for more than two minutes.", statusCode: 503, title: "Stuck") : Results.Text("ok\n"));
@@ -48,7 +56,7 @@ public static class Endpoints
         app.MapGet("/metrics", () => Results.Text(metrics.Write(), metrics.ContentType));
 
     /// <summary>A batch, for teams without Kafka. 202: it is on disk here, or acknowledged by all in-sync replicas of Kafka.</summary>
-    public static void MapIntake(this IEndpointRouteBuilder app, ActivationDecoder decoder, IIntake intake, WatchMetrics metrics, int messageBytesMaximum) =>
+    public static void MapIntake(this IEndpointRouteBuilder app, ActivationDecoder decoder, IIntake intake, WatchMetrics metrics, int messageBytesMaximum, TimeProvider time) =>
         app.MapPost("/v1/activations", async (HttpContext context) =>
         {
             // The bound is ReadBodyAsync's. Kestrel counts what it has read ahead too: with any limit of its own it cuts a chunked body off before the answer.
@@ -57,7 +65,7 @@ public static class Endpoints
             {
                 var body = await ReadBodyAsync(context.Request, messageBytesMaximum, context.RequestAborted);
                 // The same decoding as the loop's, so that the client hears at once what the loop would refuse.
-                var batch = decoder.Decode(body, [], null);
+                var batch = decoder.Decode(body, [], time.GetUtcNow());
                 var (partition, offset) = await intake.AcceptAsync(body, batch.Monitor.ToString(), context.RequestAborted);
                 return Results.Json(new { monitor = batch.Monitor, rows = batch.Rows, sequences = batch.Sequences, partition, offset }, EventJson.Options, statusCode: 202);
             }

@@ -13,7 +13,7 @@ namespace DriftWatch.Ingest.Kafka;
 public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<KafkaActivationSource> log) : IActivationSource
 {
     private static readonly TimeSpan pollTimeout = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan watermarkTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan watermarkTimeout = TimeSpan.FromSeconds(2);
 
     /// <summary>How long a rebalance waits for the reader; Kafka's max.poll.interval.ms is five minutes.</summary>
     private static readonly TimeSpan rebalanceTimeout = TimeSpan.FromMinutes(4);
@@ -27,7 +27,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     private readonly Dictionary<int, int> stamps = [];
     private readonly ConcurrentDictionary<int, long> read = new();
     private readonly ConcurrentDictionary<int, long> ends = new();
-    private readonly Dictionary<int, (long Offset, Dictionary<int, long> Until)> postponed = [];
+    private readonly Dictionary<int, (long Offset, Dictionary<int, long>? Until)> postponed = [];
     private long bytesQueued;
     private bool paused;
 
@@ -85,10 +85,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
             // Taken away meanwhile: its next owner begins where the log says.
             if (!consumer.Assignment.Exists(assigned => assigned.Partition.Value == partition)) return;
             consumer.Pause([new(options.Topic, partition)]);
-            var until = new Dictionary<int, long>();
-            foreach (var other in consumer.Assignment.Where(other => other.Partition.Value != partition && !postponed.ContainsKey(other.Partition.Value)))
-                until[other.Partition.Value] = consumer.QueryWatermarkOffsets(other, watermarkTimeout).High.Value;
-            postponed[partition] = (offset, until);
+            postponed[partition] = (offset, null);
             LogPostponed(partition, offset);
         });
     }
@@ -184,13 +181,31 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
 
     private void ReleasePostponed(IConsumer<byte[]?, byte[]?> consumer)
     {
-        if (postponed.Count == 0) return;
-        // Partitions that wait themselves cannot be waited for.
-        foreach (var (partition, (offset, _)) in postponed.Where(entry => entry.Value.Until.All(other => postponed.ContainsKey(other.Key) || read.GetValueOrDefault(other.Key) >= other.Value)).ToArray())
+        foreach (var (partition, (offset, known)) in postponed.ToArray())
         {
+            if ((known ?? EndsOfOthers(consumer, partition)) is not { } until) continue;
+            postponed[partition] = (offset, until);
+            // Partitions that wait themselves cannot be waited for.
+            if (!until.All(other => postponed.ContainsKey(other.Key) || read.GetValueOrDefault(other.Key) >= other.Value)) continue;
             postponed.Remove(partition);
             consumer.Seek(new(options.Topic, partition, offset));
             if (!paused) consumer.Resume([new(options.Topic, partition)]);
+        }
+    }
+
+    /// <summary>How far the other partitions go now; null while the broker does not say: it is asked again at the next poll.</summary>
+    private Dictionary<int, long>? EndsOfOthers(IConsumer<byte[]?, byte[]?> consumer, int partition)
+    {
+        try
+        {
+            return consumer.Assignment
+                .Where(other => other.Partition.Value != partition && !postponed.ContainsKey(other.Partition.Value))
+                .ToDictionary(other => other.Partition.Value, other => consumer.QueryWatermarkOffsets(other, watermarkTimeout).High.Value);
+        }
+        catch (KafkaException error)
+        {
+            LogConsume(error.Error.Reason);
+            return null;
         }
     }
 

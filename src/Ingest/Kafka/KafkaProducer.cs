@@ -22,16 +22,30 @@ public sealed partial class KafkaProducer : IDeadLetters, IIntake, IDisposable
         producer = new ProducerBuilder<byte[]?, byte[]>(config).SetLogHandler((_, message) => LogClient(message.Message)).SetErrorHandler((_, error) => LogClient(error.Reason)).Build();
     }
 
-    public Task SendAsync(RawMessage message, string reason, string explanation, CancellationToken stopping)
+    public async Task SendAsync(RawMessage message, string reason, string explanation, CancellationToken stopping)
+    {
+        try
+        {
+            await SendAsync(message, message.Value, reason, explanation, stopping);
+        }
+        catch (ProduceException<byte[]?, byte[]> error) when (error.Error.Code == ErrorCode.MsgSizeTooLarge)
+        {
+            // Our headers make a message that just fitted too large. Its place is in the headers, and the partition must go on.
+            LogTooLarge(message.Partition, message.Offset, message.Value.Length, options.RejectedTopic);
+            await SendAsync(message, ReadOnlyMemory<byte>.Empty, reason, $"{explanation} (the value of {message.Value.Length} bytes is left out: {options.RejectedTopic} does not take a message of this size)", stopping);
+        }
+    }
+
+    private Task SendAsync(RawMessage message, ReadOnlyMemory<byte> value, string reason, string explanation, CancellationToken stopping)
     {
         var headers = new Headers();
-        foreach (var (name, value) in message.Headers) headers.Add(name, value);
+        foreach (var (name, bytes) in message.Headers) headers.Add(name, bytes);
         headers.Add("driftwatch.reason", Encoding.UTF8.GetBytes(reason));
         headers.Add("driftwatch.explanation", Encoding.UTF8.GetBytes(explanation));
         headers.Add("driftwatch.source.topic", Encoding.UTF8.GetBytes(options.Topic));
         headers.Add("driftwatch.source.partition", Encoding.UTF8.GetBytes(message.Partition.ToString(CultureInfo.InvariantCulture)));
         headers.Add("driftwatch.source.offset", Encoding.UTF8.GetBytes(message.Offset.ToString(CultureInfo.InvariantCulture)));
-        return producer.ProduceAsync(options.RejectedTopic, new() { Key = message.Key.ToArray(), Value = message.Value.ToArray(), Headers = headers }, stopping);
+        return producer.ProduceAsync(options.RejectedTopic, new() { Key = message.Key.ToArray(), Value = value.ToArray(), Headers = headers }, stopping);
     }
 
     public async Task<(int Partition, long Offset)> AcceptAsync(ReadOnlyMemory<byte> value, string key, CancellationToken stopping)
@@ -48,6 +62,9 @@ public sealed partial class KafkaProducer : IDeadLetters, IIntake, IDisposable
         producer.Flush(TimeSpan.FromSeconds(10));
         producer.Dispose();
     }
+
+    [LoggerMessage(LogLevel.Error, "The refused message at partition {Partition} offset {Offset} has {Bytes} bytes, which {Topic} does not take; only its headers are kept there. Raise the topic's max.message.bytes")]
+    private partial void LogTooLarge(int partition, long offset, int bytes, string topic);
 
     [LoggerMessage(LogLevel.Warning, "Kafka: {Message}")]
     private partial void LogClient(string message);

@@ -8,25 +8,26 @@ namespace DriftWatch.Ingest.Spool;
 /// <summary>① Messages from a file of this machine that HTTP clients fill: a partition 0 without a broker.</summary>
 /// <remarks>
 /// A batch is on disk (SQLite, synchronous = FULL) before its client hears 202, and is deleted when no open window needs it any more. Offsets go on
-/// after a deletion: the last one stays in a row of its own.
+/// after a deletion (SQLite's AUTOINCREMENT). The time of acceptance is stored with the batch, as a broker does, so reading again gives the same.
 /// </remarks>
 public sealed class SpoolSource : IActivationSource, IIntake, IDisposable
 {
     private readonly SpoolOptions options;
+    private readonly TimeProvider time;
     private readonly SemaphoreSlim gate = new(1);
     private readonly Channel<bool> arrived = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly SqliteConnection connection;
 
-    public SpoolSource(SpoolOptions options)
+    public SpoolSource(SpoolOptions options, TimeProvider time)
     {
         SQLitePCL.Batteries_V2.Init();
-        this.options = options;
+        (this.options, this.time) = (options, time);
         connection = new(new SqliteConnectionStringBuilder { DataSource = options.Path, Pooling = false }.ToString());
         connection.Open();
         Execute("PRAGMA journal_mode = WAL");
         Execute("""
             PRAGMA synchronous = FULL;
-            CREATE TABLE IF NOT EXISTS inbox (message INTEGER PRIMARY KEY AUTOINCREMENT, value BLOB NOT NULL);
+            CREATE TABLE IF NOT EXISTS inbox (message INTEGER PRIMARY KEY AUTOINCREMENT, received INTEGER NOT NULL, value BLOB NOT NULL);
             """);
     }
 
@@ -39,7 +40,8 @@ public sealed class SpoolSource : IActivationSource, IIntake, IDisposable
             if (bytes + value.Length > options.BytesMaximum)
                 throw new IntakeFullException($"{bytes} bytes wait in the spool and spool.bytesMaximum is {options.BytesMaximum}: the daemon is behind, or a window stays open. Try again later");
             // The table counts from 1; offsets, like Kafka's, from 0.
-            var offset = Number("INSERT INTO inbox (value) VALUES ($value) RETURNING message", ("$value", value.ToArray())) - 1;
+            var offset = Number(
+                "INSERT INTO inbox (received, value) VALUES ($received, $value) RETURNING message", ("$received", time.GetUtcNow().ToUnixTimeMilliseconds()), ("$value", value.ToArray())) - 1;
             arrived.Writer.TryWrite(true);
             return (0, offset);
         }
@@ -92,9 +94,9 @@ public sealed class SpoolSource : IActivationSource, IIntake, IDisposable
         await gate.WaitAsync(stopping);
         try
         {
-            using var command = Command("SELECT message, value FROM inbox WHERE message > $from ORDER BY message LIMIT 1", ("$from", from));
+            using var command = Command("SELECT message, received, value FROM inbox WHERE message > $from ORDER BY message LIMIT 1", ("$from", from));
             using var reader = command.ExecuteReader();
-            return reader.Read() ? new(0, reader.GetInt64(0) - 1, (byte[])reader[1], default, [], null) : null;
+            return reader.Read() ? new(0, reader.GetInt64(0) - 1, (byte[])reader[2], default, [], DateTimeOffset.FromUnixTimeMilliseconds(reader.GetInt64(1))) : null;
         }
         finally
         {

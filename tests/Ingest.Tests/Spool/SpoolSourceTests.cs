@@ -131,7 +131,7 @@ public sealed class SpoolSourceTests : IDisposable
         ["spool.path is empty. Name a file.", "spool.bytesMaximum is 5. Use 1048576 (1 MiB) or more."],
         new SpoolOptions { Path = "", BytesMaximum = 5 }.Problems());
 
-    private SpoolSource Open(long bytesMaximum = 1 << 20) => new(new SpoolOptions { Path = folder.File("spool.db"), BytesMaximum = bytesMaximum });
+    private SpoolSource Open(long bytesMaximum = 1 << 20) => new(new SpoolOptions { Path = folder.File("spool.db"), BytesMaximum = bytesMaximum }, TimeProvider.System);
 
     private static async Task<string[]> ReadAsync(SpoolSource spool, long? from, int count)
     {
