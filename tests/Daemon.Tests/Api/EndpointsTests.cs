@@ -244,6 +244,21 @@ public sealed class EndpointsTests
         }
     }
 
+    [Theory]
+    [InlineData("https://evil.example", HttpStatusCode.Forbidden)]
+    [InlineData("null", HttpStatusCode.Forbidden)]
+    [InlineData("same", HttpStatusCode.UnprocessableEntity)]
+    public async Task A_page_of_another_site_cannot_send_a_batch(string origin, HttpStatusCode expected)
+    {
+        await using var house = await SomeHouse.StartAsync();
+
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/activations") { Content = new ByteArrayContent([1, 2, 3]) };
+        request.Headers.Add("Origin", origin == "same" ? house.Client.BaseAddress!.GetLeftPart(UriPartial.Authority) : origin);
+        using var response = await house.Client.SendAsync(request);
+
+        Assert.Equal(expected, response.StatusCode);
+    }
+
     [Fact]
     public async Task An_idle_daemon_is_healthy_and_ready()
     {

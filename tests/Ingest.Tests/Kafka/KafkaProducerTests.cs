@@ -62,6 +62,22 @@ public sealed class KafkaProducerTests : OnMockKafka
     }
 
     [Fact]
+    public async Task A_refused_message_that_its_topic_does_not_take_leaves_its_headers_there()
+    {
+        CreateTopic(1, Rejected);
+        var options = Topics.Options(Servers, Topic);
+        using var producer = new KafkaProducer(
+            options with { Settings = new Dictionary<string, string>(options.Settings, StringComparer.Ordinal) { ["message.max.bytes"] = "1000" } }, 1 << 20, NullLogger<KafkaProducer>.Instance);
+
+        await producer.SendAsync(new(2, 7, new byte[2000], default, [], null), "bad-header", "not JSON", default);
+
+        var kept = Assert.Single(Topics.Read(Servers, Rejected, 1));
+        Assert.Empty(kept.Value);
+        Assert.Equal("7", Encoding.UTF8.GetString(kept.Headers.GetLastBytes("driftwatch.source.offset")));
+        Assert.Contains("the value of 2000 bytes is left out", Encoding.UTF8.GetString(kept.Headers.GetLastBytes("driftwatch.explanation")), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Problems_of_the_settings_name_the_setting_and_what_to_write()
     {
         var problems = new KafkaOptions { Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["group.id"] = "x", ["auto.offset.reset"] = "latest" }, Start = "now", BytesInFlight = 1, Topic = "" }.Problems().ToArray();
