@@ -46,7 +46,12 @@ public sealed record WindowClosed(
     string Catalog,
     string? Baseline,
     ImmutableArray<Finding> Findings,
-    byte[] Summary) : AlertEvent;
+    byte[] Summary) : AlertEvent
+{
+    /// <summary>Nothing was decided from it: no baseline, or too few sequences for every detector.</summary>
+    [JsonIgnore]
+    public bool Undecided => Findings.All(finding => finding.Verdict == Verdict.Undecided);
+}
 
 /// <summary>The window that an alert speaks of, as a person needs it.</summary>
 /// <param name="BaselineFvu">FVU and L0 of the baseline, for comparison.</param>

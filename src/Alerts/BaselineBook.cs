@@ -43,6 +43,13 @@ public sealed class BaselineBook(BaselineTargets targets)
         return Math.Max(1, rows - (learning.TryGetValue((key, encoding), out var learned) ? learned.Summary.Rows : 0));
     }
 
+    /// <summary>What is still being learned, and whether the monitor has a frozen baseline of another dictionary, transform or row selection, which no window compares with any more.</summary>
+    public IEnumerable<(WindowKey From, long RowsLeft, bool HadOther)> Learning() => targets.Rows.Keys
+        .OrderBy(key => key.From.Monitor).ThenBy(key => key.From.Probe)
+        .Select(key => (key.From, RowsLeft: RowsLeft(key.From, key.Encoding), frozen.Keys.Any(other => other.Item1 == key.From)))
+        .Where(entry => entry.RowsLeft is not null)
+        .Select(entry => (entry.From, entry.RowsLeft!.Value, entry.Item3));
+
     public void Evolve(AlertEvent fact, Guid id)
     {
         switch (fact)

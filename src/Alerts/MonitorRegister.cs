@@ -36,7 +36,7 @@ public sealed record AlertEntry(
 
 /// <summary>A monitor as its last windows left it, over all partitions.</summary>
 public sealed record MonitorEntry(
-    MonitorId Monitor, Probe Probe, long Windows, long Rows, long Sequences, double FvuRows, double L0Rows, WindowClosed Last, ImmutableArray<WindowClosed> Recent)
+    MonitorId Monitor, Probe Probe, long Windows, long Rows, long Sequences, double FvuRows, double L0Rows, long Undecided, WindowClosed Last, ImmutableArray<WindowClosed> Recent)
 {
     /// <summary>Windows kept for the API; the rest is in the log.</summary>
     public const int RecentMaximum = 50;
@@ -89,7 +89,7 @@ public sealed class MonitorRegister
     {
         var slim = window with { Summary = [] };
         var rows = window.Rows;
-        if (entry is null) return new(window.Monitor, window.Probe, 1, rows, window.Sequences, window.Fvu * rows, window.L0 * rows, slim, [slim]);
+        if (entry is null) return new(window.Monitor, window.Probe, 1, rows, window.Sequences, window.Fvu * rows, window.L0 * rows, window.Undecided ? 1 : 0, slim, [slim]);
         var recent = entry.Recent.Length == MonitorEntry.RecentMaximum ? entry.Recent.RemoveAt(0) : entry.Recent;
         return entry with
         {
@@ -98,6 +98,7 @@ public sealed class MonitorRegister
             Sequences = entry.Sequences + window.Sequences,
             FvuRows = entry.FvuRows + window.Fvu * rows,
             L0Rows = entry.L0Rows + window.L0 * rows,
+            Undecided = entry.Undecided + (window.Undecided ? 1 : 0),
             Last = slim,
             Recent = recent.Add(slim),
         };

@@ -10,6 +10,8 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
 {
     private readonly Dictionary<string, long> revisions = new(StringComparer.Ordinal);
     private readonly Dictionary<int, PartitionPosition> positions = [];
+    private readonly HashSet<int> owned = [];
+    private readonly Dictionary<string, long> appended = new(StringComparer.Ordinal);
     private long position;
     private string? catalogHash;
 
@@ -18,12 +20,20 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
 
     public PartitionPosition PositionOf(int partition) => positions.GetValueOrDefault(partition, PartitionPosition.Beginning);
 
+    /// <summary>From here on only we write windows of this partition. Call it when everything stored is folded.</summary>
+    public void Own(int partition) => owned.Add(partition);
+
+    public void Leave(int partition) => owned.Remove(partition);
+
     /// <summary>Folds what was stored since, by whomever.</summary>
+    /// <exception cref="WrongRevisionException">Somebody else wrote to a partition that we own: believing it would take down the fence that the revision is.</exception>
     public async Task CatchUpAsync(CancellationToken stopping)
     {
         await foreach (var stored in log.ReadAllAsync(position, stopping))
         {
             var fact = EventJson.Read(stored.Data);
+            if (fact is WindowClosed foreign && owned.Contains(foreign.Partition) && stored.Revision > appended.GetValueOrDefault(stored.Stream, -1))
+                throw new WrongRevisionException(stored.Stream, RevisionOf(stored.Stream), stored.Revision);
             Book = AlertBook.Evolve(Book, fact);
             Baselines.Evolve(fact, stored.Id);
             if (fact is WindowClosed window) positions[window.Partition] = PositionOf(window.Partition).After(new(window.Monitor, window.Probe), window.Offsets);
@@ -77,7 +87,7 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
             events.Add(new(id, EventJson.TypeOf(fact), time, "driftwatch", cause, EventJson.Write(fact)));
             cause ??= id;
         }
-        await log.AppendAsync(stream, RevisionOf(stream), events, stopping);
+        appended[stream] = await log.AppendAsync(stream, RevisionOf(stream), events, stopping);
         await CatchUpAsync(stopping);
     }
 

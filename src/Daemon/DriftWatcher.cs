@@ -40,6 +40,7 @@ public sealed partial class DriftWatcher(
     private readonly DriftAnalyzer analyzer = new(catalog);
     private readonly Dictionary<int, PartitionWatch> partitions = [];
     private readonly List<Task> deadLettersSent = [];
+    private readonly HashSet<WindowKey> undecided = [];
 
     private sealed record PartitionWatch(PartitionWindows Windows, PartitionPosition Position)
     {
@@ -52,6 +53,9 @@ public sealed partial class DriftWatcher(
         await record.CatchUpAsync(stopping);
         await record.RecordCatalogAsync(stopping);
         await record.FreezeBaselinesAsync(stopping);
+        foreach (var (from, rowsLeft, hadOther) in record.Baselines.Learning())
+            if (hadOther) LogRelearning(from.Monitor, from.Probe, rowsLeft);
+            else LogLearning(from.Monitor, from.Probe, rowsLeft);
         progress.Ready();
 
         await foreach (var happened in source.ReadAsync(stopping))
@@ -64,6 +68,7 @@ public sealed partial class DriftWatcher(
                     break;
                 case PartitionRevoked revoked:
                     partitions.Remove(revoked.Partition);
+                    record.Leave(revoked.Partition);
                     revoked.Dropped();
                     break;
                 case MessageReceived { Message: var message }:
@@ -77,6 +82,7 @@ public sealed partial class DriftWatcher(
     private async Task<long?> OpenAsync(int partition, CancellationToken stopping)
     {
         await record.CatchUpAsync(stopping);
+        record.Own(partition);
         var position = record.PositionOf(partition);
         partitions[partition] = new(new(catalog.Models[0].Windows, position, RowsLeft), position);
         return position.OpenFrom;
@@ -98,7 +104,7 @@ public sealed partial class DriftWatcher(
             return;
         }
 
-        if (MustWait(batch, message.Offset, partition))
+        if (await MustWaitAsync(batch, message.Offset, partition, stopping))
         {
             partition.Waited = message.Offset;
             source.Postpone(message.Partition, message.Offset);
@@ -138,6 +144,7 @@ public sealed partial class DriftWatcher(
         var began = time.GetTimestamp();
         var facts = await record.RecordAsync(judged, partition, stopping);
         metrics.Stored((WindowClosed)facts[0], time.GetElapsedTime(began));
+        LogBlindness((WindowClosed)facts[0], plan);
         foreach (var fact in facts) Log(fact);
         observer?.Stored(facts);
     }
@@ -146,14 +153,17 @@ public sealed partial class DriftWatcher(
     /// A window is about to close and its baseline is still being learned, maybe on another partition whose messages were sent earlier and are read later. Once those are read
     /// the window goes on, baseline or not. So a backlog of many partitions, after a crash too, is judged as it would have been when it came in.
     /// </summary>
-    private bool MustWait(ActivationBatch batch, long offset, PartitionWatch partition)
+    private async Task<bool> MustWaitAsync(ActivationBatch batch, long offset, PartitionWatch partition, CancellationToken stopping)
     {
-        if (!source.CanPostpone || partition.Waited == offset) return false;
         var plan = catalog.PlanFor(batch.Monitor)!;
-        return plan.Baseline.From != batch.Monitor
-            && !partition.Windows.HasAlready(new(batch.Monitor, batch.Probe), offset)
-            && record.Baselines.For(plan, batch.Probe, catalog) is null
-            && partition.Windows.MayClose(batch);
+        if (record.Baselines.For(plan, batch.Probe, catalog) is not null
+            || plan.Baseline.From == batch.Monitor
+            || partition.Windows.HasAlready(new(batch.Monitor, batch.Probe), offset)
+            || !partition.Windows.MayClose(batch))
+            return false;
+        // Another daemon of the group may have frozen it.
+        await record.CatchUpAsync(stopping);
+        return source.CanPostpone && partition.Waited != offset && record.Baselines.For(plan, batch.Probe, catalog) is null;
     }
 
     private async Task RejectAsync(RawMessage message, PartitionWatch partition, MalformedException error, CancellationToken stopping)
@@ -172,6 +182,17 @@ public sealed partial class DriftWatcher(
     {
         await Task.WhenAll(deadLettersSent);
         deadLettersSent.Clear();
+    }
+
+    private void LogBlindness(WindowClosed window, ModelPlan plan)
+    {
+        var key = new WindowKey(window.Monitor, window.Probe);
+        if (!window.Undecided) undecided.Remove(key);
+        // The approved version's own windows are the baseline: that they are not judged is no surprise.
+        else if (plan.Baseline.From != window.Monitor && undecided.Add(key))
+            LogUndecided(window.Monitor, window.Baseline is null
+                ? $"the baseline of {plan.Baseline.From} is not frozen yet"
+                : $"{window.Sequences} sequences are too few (detection.sequencesMinimum is {plan.Detection.SequencesMinimum}); raise windows.rows");
     }
 
     private void Log(AlertEvent fact)
@@ -207,6 +228,15 @@ public sealed partial class DriftWatcher(
 
     [LoggerMessage(LogLevel.Information, "Alert {Alert} of {Monitor} ended: {Rule}")]
     private partial void LogEnded(string alert, MonitorId monitor, string rule);
+
+    [LoggerMessage(LogLevel.Information, "The {Probe} baseline of {Monitor} lacks {Rows} rows; until it is frozen windows are stored and nothing is decided from them")]
+    private partial void LogLearning(MonitorId monitor, Probe probe, long rows);
+
+    [LoggerMessage(LogLevel.Warning, "The {Probe} baseline of {Monitor} was frozen for another dictionary, transform or outlierNorm and is learned anew: {Rows} more rows of that version are needed, and until then nothing is decided")]
+    private partial void LogRelearning(MonitorId monitor, Probe probe, long rows);
+
+    [LoggerMessage(LogLevel.Warning, "A window of {Monitor} was not judged: {Reason}. Said once until one is; driftwatch_windows_undecided_total counts them")]
+    private partial void LogUndecided(MonitorId monitor, string reason);
 
     [LoggerMessage(LogLevel.Information, "Baseline of {Monitor} frozen: {Rows} rows, {Sequences} sequences, {Hash}")]
     private partial void LogFrozen(MonitorId monitor, long rows, long sequences, string hash);

@@ -40,7 +40,10 @@ public static class House
         if (settings.Http.TokenFile is null) builder.Services.AddHostFiltering(filter => filter.AllowedHosts = ["localhost", "127.0.0.1", "[::1]"]);
         if (settings.Http.Off) builder.Services.AddSingleton<Microsoft.AspNetCore.Hosting.Server.IServer, NoServer>();
 
+        builder.Services.AddProblemDetails();
+
         var app = builder.Build();
+        app.UseStatusCodePages();
         app.UseHostFiltering();
         app.UseSameOrigin();
         app.UseToken(settings.Http);

@@ -25,6 +25,9 @@ public static class Report
         foreach (var entry in snapshot.Monitors.Values)
             output.WriteLine($"{Name(entry),-50} {entry.Windows,8} {entry.Rows,10} {entry.Sequences,10} {entry.Fvu,8:0.0000} {entry.L0,7:0.00}");
         output.WriteLine();
+        // Blind is not quiet: say so before "No alerts".
+        foreach (var entry in snapshot.Monitors.Values.Where(entry => entry.Undecided > 0))
+            output.WriteLine($"{Name(entry)}: {entry.Undecided} of {entry.Windows} windows were not judged: {(entry.Last.Baseline is null ? "no baseline was frozen for the dictionary, transform and outlierNorm in force" : "too few sequences, or the baseline was frozen after them")}");
         if (snapshot.AlertOrder.Length == 0) output.WriteLine("No alerts.");
         foreach (var alert in snapshot.AlertsInOrder) WriteAlert(output, alert);
     }

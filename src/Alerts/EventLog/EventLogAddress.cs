@@ -6,7 +6,10 @@ public static class EventLogAddress
     /// <summary>Why the address cannot be used, or null.</summary>
     public static string? Problem(string address) => address.Split(':', 2) switch
     {
-        ["sqlite", { Length: > 0 }] or ["memory", _] => null,
+        ["sqlite", { Length: > 0 } path] => Directory.Exists(path) ? $"log is {address}, which is a folder. Name a file."
+            : Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder && !Directory.Exists(folder) ? $"log is {address}, but the folder {folder} does not exist. Create it, or name another."
+            : null,
+        ["memory", _] => null,
         ["esdb" or "esdb+discover", _] => "log is an EventStoreDB address, and this is the embedded build. Build with PROFILE=production for esdb://, or use sqlite:PATH.",
         ["postgres" or "postgresql", _] => "log is a PostgreSQL address, which this version does not open yet. Use sqlite:PATH.",
         _ => $"log is '{address}'. Use sqlite:PATH (a file of this machine) or memory: (nothing is kept).",
@@ -20,8 +23,15 @@ public static class EventLogAddress
             var memory = new InMemoryEventLog();
             return new(memory, memory);
         }
-        var sqlite = new SqliteEventLog(address["sqlite:".Length..], time);
-        return new(sqlite, sqlite);
+        try
+        {
+            var sqlite = new SqliteEventLog(address["sqlite:".Length..], time);
+            return new(sqlite, sqlite);
+        }
+        catch (Microsoft.Data.Sqlite.SqliteException error)
+        {
+            throw new IOException($"The event log {address} cannot be opened: {error.Message} Name a file that this user can write and that no other program has made.", error);
+        }
     }
 }
 

@@ -11,7 +11,7 @@ public sealed class WatchMetrics : IDisposable
     public const string MeterName = "DriftWatch";
 
     private readonly Meter meter = new(MeterName);
-    private readonly Counter<long> rows, rejected, windows, rowsLeftOut;
+    private readonly Counter<long> rows, rejected, windows, undecided, rowsLeftOut;
     private readonly Histogram<double> encodeSeconds, appendSeconds;
     private readonly MonitorRegister register;
     private readonly TimeProvider time;
@@ -25,6 +25,7 @@ public sealed class WatchMetrics : IDisposable
         rowsLeftOut = meter.CreateCounter<long>("driftwatch_rows_left_out_total", description: "Rows left out of the statistics, by reason: not-finite, zero, outlier.");
         rejected = meter.CreateCounter<long>("driftwatch_messages_rejected_total", description: "Messages refused, by reason.");
         windows = meter.CreateCounter<long>("driftwatch_windows_closed_total", description: "Windows closed and stored.");
+        undecided = meter.CreateCounter<long>("driftwatch_windows_undecided_total", description: "Windows from which nothing was decided, by reason: no-baseline, too-few-sequences. Blind is not quiet.");
         encodeSeconds = meter.CreateHistogram<double>("driftwatch_encode_seconds", description: "Time to select, map, encode and add up one message.");
         appendSeconds = meter.CreateHistogram<double>("driftwatch_event_append_seconds", description: "Time to store one window and what was decided from it.");
         Gauge("driftwatch_drift_score", "Score of each detector on the last window; each detector's documentation says its unit.", () =>
@@ -55,6 +56,7 @@ public sealed class WatchMetrics : IDisposable
     public void Stored(WindowClosed window, TimeSpan took)
     {
         windows.Add(1, [.. Labels(window.Monitor, window.Probe)]);
+        if (window.Undecided) undecided.Add(1, [.. Labels(window.Monitor, window.Probe), new("reason", window.Baseline is null ? "no-baseline" : "too-few-sequences")]);
         appendSeconds.Record(took.TotalSeconds);
         lock (gate) lastWindow[(window.Monitor, window.Probe)] = time.GetTimestamp();
     }

@@ -17,7 +17,10 @@ public sealed class KafkaAlertSink : IAlertSink, IDisposable
     {
         this.topic = topic;
         var config = new ProducerConfig(settings.ToDictionary()) { Acks = Acks.All, EnableIdempotence = true };
-        producer = new ProducerBuilder<byte[], byte[]>(config).SetLogHandler((_, message) => warn(message.Message)).SetErrorHandler((_, error) => warn(error.Reason)).Build();
+        producer = new ProducerBuilder<byte[], byte[]>(config).SetLogHandler((_, message) =>
+        {
+            if (message.Level <= SyslogLevel.Warning) warn(message.Message);
+        }).Build();
     }
 
     public string Name => $"kafka:{topic}";

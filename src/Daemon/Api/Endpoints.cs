@@ -69,6 +69,10 @@ public static class Endpoints
                 var (partition, offset) = await intake.AcceptAsync(body, batch.Monitor.ToString(), context.RequestAborted);
                 return Results.Json(new { monitor = batch.Monitor, rows = batch.Rows, sequences = batch.Sequences, partition, offset }, EventJson.Options, statusCode: 202);
             }
+            catch (BadHttpRequestException error)
+            {
+                return Results.Problem(error.Message, statusCode: error.StatusCode, title: "Body not received");
+            }
             catch (MalformedException error)
             {
                 metrics.Rejected(error.Reason);
@@ -87,6 +91,7 @@ public static class Endpoints
         // A monitor's id holds slashes, so it is the rest of the path: /v1/monitors/model@version/hook/windows.
         app.MapGet("/v1/monitors/{**rest}", (string rest) =>
         {
+            rest = Unescaped(rest);
             var id = rest.EndsWith("/windows", StringComparison.Ordinal) ? rest[..^"/windows".Length] : rest;
             var entries = register.Current.Monitors.Values.Where(entry => entry.Monitor.ToString() == id).ToArray();
             if (entries.Length == 0) return Results.Problem($"No window of '{id}' is stored. GET /v1/monitors lists what is.", statusCode: 404, title: "No such monitor");
@@ -100,7 +105,13 @@ public static class Endpoints
             return Results.Json(new { alerts = alerts.Where(alert => state is null || alert.State.Equals(state, StringComparison.OrdinalIgnoreCase)) }, EventJson.Options);
         });
         app.MapGet("/v1/alerts/{id}", (string id) => register.Current.Alerts.TryGetValue(id, out var alert) ? Results.Json(Views.Alert(alert, time.GetUtcNow()), EventJson.Options) : NoAlert(id));
-        app.MapGet("/v1/audit/{**stream}", (string stream, long? from, CancellationToken stopping) => Results.Json(Audit(log, stream, from ?? 0, stopping), EventJson.Options));
+        app.MapGet("/v1/audit/{**stream}", async (string stream, long? from, CancellationToken stopping) =>
+        {
+            stream = Unescaped(stream);
+            // Nothing is not an answer to an auditor who mistyped a name.
+            await foreach (var _ in log.ReadStreamAsync(stream, 0, stopping)) return Results.Json(Audit(log, stream, from ?? 0, stopping), EventJson.Options);
+            return Results.Problem($"There is no stream '{stream}'. Streams are watch-MODEL@VERSION/HOOK-PARTITION, baseline-…, operator-… and catalog.", statusCode: 404, title: "No such stream");
+        });
     }
 
     public static void MapOperator(this IEndpointRouteBuilder app, OperatorDesk desk)
@@ -119,11 +130,14 @@ public static class Endpoints
                 {
                     return Results.Problem("The body is not the JSON that is expected: {\"actor\": \"…\", \"note\": \"…\"}.", statusCode: 400, title: "Not understood");
                 }
-                if (request is not { Actor.Length: > 0 and <= 200, Note.Length: > 0 and <= 4000 })
+                if (request is not { Actor.Length: <= 200, Note.Length: <= 4000 } || string.IsNullOrWhiteSpace(request.Actor) || string.IsNullOrWhiteSpace(request.Note) || request.Actor.Any(char.IsControl))
                     return Results.Problem("actor (up to 200 characters) and note (up to 4000) are required: the record says who did it and why.", statusCode: 400, title: "Who and why?");
                 return await desk.ActAsync(id, action, request, context.RequestAborted) ? Results.NoContent() : NoAlert(id);
             });
     }
+
+    /// <summary>Routing leaves an escaped slash as it is, since it would be another path; here it is part of a name.</summary>
+    private static string Unescaped(string name) => name.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
 
     private static IResult NoAlert(string id) => Results.Problem($"There is no alert '{id}'. GET /v1/alerts lists them.", statusCode: 404, title: "No such alert");
 

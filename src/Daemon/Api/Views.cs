@@ -7,7 +7,7 @@ namespace DriftWatch.Daemon.Api;
 
 /// <summary>A monitor as the API and <c>--json</c> show it.</summary>
 public sealed record MonitorView(
-    MonitorId Monitor, Probe Probe, long Windows, long Rows, long Sequences, double Fvu, double L0, DateTimeOffset LastWindowEnd, string? Baseline, ImmutableArray<Finding> LastFindings);
+    MonitorId Monitor, Probe Probe, long Windows, long Rows, long Sequences, double Fvu, double L0, long WindowsUndecided, DateTimeOffset LastWindowEnd, string? Baseline, ImmutableArray<Finding> LastFindings);
 
 public sealed record BaselineView(MonitorId Monitor, Probe Probe, long Rows, long Sequences, string Hash);
 
@@ -22,7 +22,7 @@ public sealed record AlertView(
 public static class Views
 {
     public static MonitorView Monitor(MonitorEntry entry) => new(
-        entry.Monitor, entry.Probe, entry.Windows, entry.Rows, entry.Sequences, entry.Fvu, entry.L0, entry.Last.End, entry.Last.Baseline, entry.Last.Findings);
+        entry.Monitor, entry.Probe, entry.Windows, entry.Rows, entry.Sequences, entry.Fvu, entry.L0, entry.Undecided, entry.Last.End, entry.Last.Baseline, entry.Last.Findings);
 
     public static BaselineView Baseline(BaselineFrozen baseline) => new(baseline.Monitor, baseline.Probe, baseline.Rows, baseline.Sequences, baseline.Hash);
 

@@ -19,6 +19,9 @@ public sealed class UsageException(string message) : Exception(message);
 
 public static class CommandLine
 {
+    /// <summary>A stop finishes the message in work and flushes what is on its way to Kafka.</summary>
+    private static readonly TimeSpan stopTimeout = TimeSpan.FromSeconds(30);
+
     /// <summary>Turns every way to end into an exit code and a sentence.</summary>
     public static async Task<int> RunAsync(RootCommand root, string[] args)
     {
@@ -31,7 +34,7 @@ public static class CommandLine
         }
         try
         {
-            return await parsed.InvokeAsync(new() { EnableDefaultExceptionHandler = false });
+            return await parsed.InvokeAsync(new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = stopTimeout });
         }
         catch (ConfigurationException error)
         {

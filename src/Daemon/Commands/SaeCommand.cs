@@ -38,6 +38,7 @@ public static class SaeCommand
 
     private static int Encode(SparseAutoencoder sae, string input, string output, bool json)
     {
+        if (Path.GetFullPath(input) == Path.GetFullPath(output)) throw new UsageException($"{output} is the input too. Name another file for the output.");
         var (rowsBD, shape) = ReadActivations(input, sae.Width);
         var (rows, keep) = Encodable(rowsBD, sae);
         var featuresBF = new float[(long)keep.Length * sae.Features is var size && size <= Array.MaxLength / sizeof(float) ? size : throw new UsageException($"{keep.Length} rows of {sae.Features} features are too many for one tensor. Encode fewer rows at a time.")];

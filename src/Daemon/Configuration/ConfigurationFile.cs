@@ -85,7 +85,12 @@ public sealed class ConfigurationFile
             Spool = ReadSpool(FileWith("spool")),
             Http = ReadHttp(FileWith("http").Section("http")),
         };
-        Add(files[0], settings.Problems());
+        foreach (var problem in settings.Problems())
+        {
+            // A problem begins with the setting's path, as the operator writes it: kafka.bytesInFlight is …
+            var setting = problem.Split(' ')[0].Split('.');
+            (files.Find(file => file.Has(setting[0])) ?? files[0]).ProblemAt(setting, problem);
+        }
         return settings;
     }
 

@@ -8,9 +8,16 @@ namespace DriftWatch.Daemon.Configuration;
 /// <summary>The <c>when</c> of a hazard: all, any, not over features and features together.</summary>
 internal static class HazardReader
 {
+    private const int DepthMaximum = 16;
+
     /// <summary>Null after adding to the problems.</summary>
-    public static HazardCondition? Read(YamlSection section, CanonicalSpace? space)
+    public static HazardCondition? Read(YamlSection section, CanonicalSpace? space, int depth = 0)
     {
+        if (depth > DepthMaximum)
+        {
+            section.Problem($"conditions are nested more than {DepthMaximum} deep. Write the rule flatter.");
+            return null;
+        }
         var kinds = new[] { "feature", "together", "all", "any", "not" }.Where(section.Has).ToArray();
         if (kinds is not [var kind])
         {
@@ -20,18 +27,18 @@ internal static class HazardReader
         }
         HazardCondition? read = kind switch
         {
-            "all" => ReadParts(section, "all", space) is { } parts ? new HazardAll(parts) : null,
-            "any" => ReadParts(section, "any", space) is { } parts ? new HazardAny(parts) : null,
-            "not" => section.Section("not") is { } of && Read(of, space) is { } negated ? new HazardNot(negated) : null,
+            "all" => ReadParts(section, "all", space, depth) is { } parts ? new HazardAll(parts) : null,
+            "any" => ReadParts(section, "any", space, depth) is { } parts ? new HazardAny(parts) : null,
+            "not" => section.Section("not") is { } of && Read(of, space, depth + 1) is { } negated ? new HazardNot(negated) : null,
             _ => ReadFeatures(section, kind, space),
         };
         section.RefuseUnknown();
         return read;
     }
 
-    private static ImmutableArray<HazardCondition>? ReadParts(YamlSection section, string key, CanonicalSpace? space)
+    private static ImmutableArray<HazardCondition>? ReadParts(YamlSection section, string key, CanonicalSpace? space, int depth)
     {
-        var parts = section.Sections(key).Select(part => Read(part, space)).ToArray();
+        var parts = section.Sections(key).Select(part => Read(part, space, depth + 1)).ToArray();
         if (parts.Length == 0) section.Problem(key, "is empty. List one condition or more.");
         return parts.Length == 0 || parts.Contains(null) ? null : [.. parts!];
     }

@@ -57,6 +57,12 @@ public sealed partial class YamlSection
             problems.Add($"{file}:{error.Start.Line}: not valid YAML: {error.InnerException?.Message ?? error.Message}");
             return null;
         }
+        catch (InvalidOperationException)
+        {
+            // What YamlDotNet throws for some brackets that do not close.
+            problems.Add($"{file}:1: not valid YAML: a bracket or brace does not close");
+            return null;
+        }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             problems.Add($"{file}: cannot be read: {error.Message}");
@@ -70,6 +76,13 @@ public sealed partial class YamlSection
     public void Problem(string key, string message) => Problem(entries.TryGetValue(key, out var entry) ? entry.Key : null, $"{Full(key)} {message}");
 
     public void Problem(string message) => problems.Add($"{file}:{Line}: {message}");
+
+    /// <summary>A problem with a setting further down, shown at its line, or at the nearest above it that is written.</summary>
+    public void ProblemAt(ReadOnlySpan<string> path, string message)
+    {
+        if (path.Length > 1 && entries.TryGetValue(path[0], out var entry) && entry.Value is YamlMappingNode) Section(path[0])!.ProblemAt(path[1..], message);
+        else Problem(path.Length > 0 && entries.TryGetValue(path[0], out var last) ? last.Key : null, message);
+    }
 
     public bool Has(string key)
     {

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Threading.Channels;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
@@ -10,8 +11,9 @@ namespace DriftWatch.Ingest.Kafka;
 /// One thread polls, so that heartbeats go on while messages are analysed. Messages wait in a queue bounded by bytes; at the bound all partitions are paused.
 /// Offsets are the event log's: a partition begins where the reader says. What Kafka's group stores is for lag tools only.
 /// </remarks>
-public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<KafkaActivationSource> log) : IActivationSource
+public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<KafkaActivationSource> log) : IActivationSource, IDisposable
 {
+    private static readonly TimeSpan pauseAfter = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan pollTimeout = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan watermarkTimeout = TimeSpan.FromSeconds(2);
 
@@ -28,7 +30,9 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     private readonly ConcurrentDictionary<int, long> read = new();
     private readonly ConcurrentDictionary<int, long> ends = new();
     private readonly Dictionary<int, (long Offset, Dictionary<int, long>? Until)> postponed = [];
+    private readonly AutoResetEvent room = new(false);
     private long bytesQueued;
+    private long fullSince;
     private bool paused;
 
     /// <param name="Event">Null: the partition was read to its end, <paramref name="End"/>.</param>
@@ -52,7 +56,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
         {
             await foreach (var queued in queue.Reader.ReadAllAsync(stopping))
             {
-                Interlocked.Add(ref bytesQueued, -queued.Bytes);
+                if (Interlocked.Add(ref bytesQueued, -queued.Bytes) < options.BytesInFlight) room.Set();
                 if (queued.Event is null or MessageReceived && queued.Generation != GenerationOf(queued.Partition)) continue;
                 if (queued.Event is { } happened) yield return happened;
                 else read[queued.Partition] = Math.Max(read.GetValueOrDefault(queued.Partition), queued.End);
@@ -90,6 +94,8 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
         });
     }
 
+    public void Dispose() => room.Dispose();
+
     private int GenerationOf(int partition) => generations.GetValueOrDefault(partition);
 
     private int NextGeneration(int partition) => generations.AddOrUpdate(partition, 1, (_, generation) => generation + 1);
@@ -122,7 +128,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     {
         RunCommands(consumer);
         ReleasePostponed(consumer);
-        Throttle(consumer);
+        if (!HasRoom(consumer)) return;
         ConsumeResult<byte[]?, byte[]?>? result;
         try
         {
@@ -164,19 +170,32 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
         while (commands.TryDequeue(out var command)) command(consumer);
     }
 
-    private void Throttle(IConsumer<byte[]?, byte[]?> consumer)
+    /// <summary>
+    /// At the bound the client is simply not asked for messages: a pause would throw away what it has fetched. Only when the reader stays behind are the partitions paused and
+    /// polled on, since a member that does not poll loses them.
+    /// </summary>
+    private bool HasRoom(IConsumer<byte[]?, byte[]?> consumer)
     {
-        var bytes = Interlocked.Read(ref bytesQueued);
-        if (!paused && bytes >= options.BytesInFlight)
+        if (paused)
         {
-            consumer.Pause(consumer.Assignment);
-            paused = true;
-        }
-        else if (paused && bytes <= options.BytesInFlight / 2)
-        {
+            if (Interlocked.Read(ref bytesQueued) > options.BytesInFlight / 2) return true;
             consumer.Resume(consumer.Assignment.Where(assigned => !postponed.ContainsKey(assigned.Partition.Value)));
-            paused = false;
+            (paused, fullSince) = (false, 0);
+            return true;
         }
+        if (Interlocked.Read(ref bytesQueued) < options.BytesInFlight)
+        {
+            fullSince = 0;
+            return true;
+        }
+        if (fullSince == 0) fullSince = Stopwatch.GetTimestamp();
+        if (Stopwatch.GetElapsedTime(fullSince) < pauseAfter)
+        {
+            room.WaitOne(pollTimeout);
+            return false;
+        }
+        consumer.Pause(consumer.Assignment);
+        return paused = true;
     }
 
     private void ReleasePostponed(IConsumer<byte[]?, byte[]?> consumer)
@@ -228,8 +247,11 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
         // The client's own queue counts too: without a bound it holds 64 MiB a partition.
         config.QueuedMaxMessagesKbytes ??= (int)Math.Max(1024, options.BytesInFlight / 1024);
         return new ConsumerBuilder<byte[]?, byte[]?>(config)
-            .SetLogHandler((_, message) => LogClient(message.Message))
-            .SetErrorHandler((_, error) => LogClient(error.Reason))
+            .SetLogHandler((_, message) =>
+            {
+                // Errors come here too; notices of a broker that is away would fill the log.
+                if (message.Level <= SyslogLevel.Warning) LogClient(message.Message);
+            })
             .SetPartitionsAssignedHandler((_, partitions) => partitions.ConvertAll(partition => Assigned(partition, stopping)))
             .SetPartitionsRevokedHandler((_, partitions) => partitions.ForEach(partition => Revoked(partition.Partition.Value, stopping)))
             .SetPartitionsLostHandler((_, partitions) => partitions.ForEach(partition => Revoked(partition.Partition.Value, stopping)))

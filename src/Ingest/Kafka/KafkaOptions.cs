@@ -19,6 +19,8 @@ public sealed record KafkaOptions
     /// <summary>Any librdkafka setting, passed on as written: <c>bootstrap.servers</c>, <c>security.protocol</c>, <c>sasl.password</c>, …</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
+    private const long BytesInFlightMaximum = 1L << 30;
+
     // What the daemon's promises rest on; setting them by hand would break exactly-once in silence.
     private static readonly string[] ours = ["group.id", "enable.auto.commit", "enable.auto.offset.store", "auto.offset.reset", "enable.partition.eof"];
 
@@ -30,6 +32,8 @@ public sealed record KafkaOptions
             yield return name == "group.id" ? "kafka.settings.group.id is not used. Set kafka.group." : $"kafka.settings.{name} is DriftWatch's own: offsets live in the event log. Leave it out.";
         if (Start is not ("beginning" or "end")) yield return $"kafka.start is '{Start}'. Use beginning or end.";
         if (BytesInFlight < 1 << 20) yield return $"kafka.bytesInFlight is {BytesInFlight}. Use 1048576 (1 MiB) or more; it must hold at least one message.";
+        if (BytesInFlight > BytesInFlightMaximum) yield return $"kafka.bytesInFlight is {BytesInFlight}. Use {BytesInFlightMaximum} (1 GiB) or less.";
+        if (RejectedTopic == Topic || AlertsTopic == Topic) yield return $"kafka.{(RejectedTopic == Topic ? "rejectedTopic" : "alertsTopic")} is '{Topic}', the topic that activations are read from: each refused message would come back. Name another.";
         if (Topic.Length == 0 || Group.Length == 0 || RejectedTopic.Length == 0 || AlertsTopic.Length == 0) yield return "kafka.topic, group, rejectedTopic and alertsTopic must not be empty.";
     }
 }

@@ -8,6 +8,8 @@ namespace DriftWatch.Ingest.Kafka;
 /// <summary>What the daemon writes to Kafka: refused messages, and batches that came over HTTP. Acknowledged by all in-sync replicas, without duplicates.</summary>
 public sealed partial class KafkaProducer : IDeadLetters, IIntake, IDisposable
 {
+    private static readonly TimeSpan acceptTimeout = TimeSpan.FromSeconds(10);
+
     private readonly KafkaOptions options;
     private readonly ILogger<KafkaProducer> log;
     private readonly IProducer<byte[]?, byte[]> producer;
@@ -19,7 +21,10 @@ public sealed partial class KafkaProducer : IDeadLetters, IIntake, IDisposable
         var config = new ProducerConfig(options.Settings.ToDictionary()) { Acks = Acks.All, EnableIdempotence = true };
         // A refused message may be as large as Kafka lets messages be; what the topic takes is the broker's to say.
         config.MessageMaxBytes ??= (int)Math.Min(1_000_000_000L, Math.Max(64L << 20, messageBytesMaximum + (1L << 20)));
-        producer = new ProducerBuilder<byte[]?, byte[]>(config).SetLogHandler((_, message) => LogClient(message.Message)).SetErrorHandler((_, error) => LogClient(error.Reason)).Build();
+        producer = new ProducerBuilder<byte[]?, byte[]>(config).SetLogHandler((_, message) =>
+        {
+            if (message.Level <= SyslogLevel.Warning) LogClient(message.Message);
+        }).Build();
     }
 
     public async Task SendAsync(RawMessage message, string reason, string explanation, CancellationToken stopping)
@@ -50,8 +55,19 @@ public sealed partial class KafkaProducer : IDeadLetters, IIntake, IDisposable
 
     public async Task<(int Partition, long Offset)> AcceptAsync(ReadOnlyMemory<byte> value, string key, CancellationToken stopping)
     {
-        var stored = await producer.ProduceAsync(options.Topic, new() { Key = Encoding.UTF8.GetBytes(key), Value = value.ToArray() }, stopping);
-        return (stored.Partition.Value, stored.Offset.Value);
+        try
+        {
+            var stored = await producer.ProduceAsync(options.Topic, new() { Key = Encoding.UTF8.GetBytes(key), Value = value.ToArray() }, stopping).WaitAsync(acceptTimeout, stopping);
+            return (stored.Partition.Value, stored.Offset.Value);
+        }
+        catch (TimeoutException)
+        {
+            throw new IntakeFullException($"Kafka has not acknowledged the batch within {acceptTimeout.TotalSeconds:0} seconds. Send it again; if Kafka comes back it may count twice");
+        }
+        catch (KafkaException error)
+        {
+            throw new IntakeFullException($"Kafka does not take the batch: {error.Error.Reason}. Try again later");
+        }
     }
 
     public void Dispose()

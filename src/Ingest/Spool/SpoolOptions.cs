@@ -6,7 +6,7 @@ public sealed record SpoolOptions
     /// <summary>A file of this machine.</summary>
     public string Path { get; init; } = "driftwatch-spool.db";
 
-    /// <summary>At the bound clients are asked to try later (503).</summary>
+    /// <summary>Bytes that wait for the loop; at the bound clients are asked to try later (503). The file also holds what open windows need.</summary>
     public long BytesMaximum { get; init; } = 1L << 30;
 
     public IEnumerable<string> Problems()

@@ -71,12 +71,8 @@ public sealed class EndpointsTests
     public async Task A_full_spool_asks_to_come_again_later()
     {
         await using var house = await SomeHouse.StartAsync("spool: { bytesMaximum: 1MiB }");
-        var large = SafetensorsFile.Of(Some.Metadata(), Some.Activations(40), new SomeTensor("padding", "U8", [600_000], new byte[600_000]));
-        using var fits = await house.PostAsync(large);
+        using var full = await house.PostAsync(SafetensorsFile.Of(Some.Metadata(), Some.Activations(40), new SomeTensor("padding", "U8", [1_200_000], new byte[1_200_000])));
 
-        using var full = await house.PostAsync(large);
-
-        Assert.Equal(HttpStatusCode.Accepted, fits.StatusCode);
         Assert.Contains("spool.bytesMaximum", (await ProblemAsync(full, HttpStatusCode.ServiceUnavailable)).GetProperty("detail").GetString());
         Assert.Equal(TimeSpan.FromSeconds(1), full.Headers.RetryAfter?.Delta);
     }
@@ -110,7 +106,8 @@ public sealed class EndpointsTests
 
         Assert.Equal("catalog-changed", Assert.Single((await house.JsonAsync("/v1/audit/catalog")).EnumerateArray()).GetProperty("type").GetString());
         Assert.Empty((await house.JsonAsync("/v1/audit/catalog?from=1")).EnumerateArray());
-        Assert.Empty((await house.JsonAsync("/v1/audit/nothing")).EnumerateArray());
+        using var nothing = await house.Client.GetAsync("/v1/audit/nothing");
+        Assert.Equal(HttpStatusCode.NotFound, nothing.StatusCode);
     }
 
     [Fact]
@@ -176,7 +173,8 @@ public sealed class EndpointsTests
             await ProblemAsync(refused, expected);
         }
 
-        Assert.Empty((await house.JsonAsync($"/v1/audit/{StreamNames.Operator(Some.Monitor)}")).EnumerateArray());
+        using var audit = await house.Client.GetAsync($"/v1/audit/{StreamNames.Operator(Some.Monitor)}");
+        Assert.Contains("no stream", (await ProblemAsync(audit, HttpStatusCode.NotFound)).GetProperty("detail").GetString());
     }
 
     [Fact]
@@ -242,6 +240,28 @@ public sealed class EndpointsTests
             using var response = await house.Client.SendAsync(request);
             Assert.True(expected == response.StatusCode, $"{host}: {response.StatusCode}");
         }
+    }
+
+    [Theory]
+    [InlineData("/nowhere", HttpStatusCode.NotFound)]
+    [InlineData("/v1/audit/catalog?from=abc", HttpStatusCode.BadRequest)]
+    public async Task What_is_not_there_is_problem_details_too(string path, HttpStatusCode expected)
+    {
+        await using var house = await SomeHouse.StartAsync();
+
+        using var response = await house.Client.GetAsync(path);
+
+        Assert.Equal((expected, "application/problem+json"), (response.StatusCode, response.Content.Headers.ContentType?.MediaType));
+    }
+
+    [Fact]
+    public async Task An_escaped_slash_is_part_of_a_streams_name()
+    {
+        await using var house = await SomeHouse.StartAsync();
+
+        using var response = await house.Client.GetAsync("/v1/audit/operator-m@1%2Fh");
+
+        Assert.Contains("'operator-m@1/h'", (await ProblemAsync(response, HttpStatusCode.NotFound)).GetProperty("detail").GetString());
     }
 
     [Theory]

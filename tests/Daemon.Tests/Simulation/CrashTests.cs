@@ -51,4 +51,18 @@ public sealed class CrashTests
         Assert.Contains(facts, fact => fact is WindowClosed { Rejected.Count: > 0 });
         Assert.Contains(facts, fact => fact is BaselineFrozen);
     }
+
+    [Fact]
+    public async Task A_daemon_that_meets_foreign_windows_on_its_partition_stands_down()
+    {
+        var world = new SmallWorld();
+        var traffic = SmallWorld.Traffic(new(3), partitions: 1);
+        var log = new InMemoryEventLog();
+        var record = new WatchRecord(log, world.Catalog);
+        await record.CatchUpAsync(TestContext.Current.CancellationToken);
+        record.Own(0);
+        await world.RunAsync(log, new ScriptedPartitions(traffic, new(3)), new());
+
+        await Assert.ThrowsAsync<WrongRevisionException>(() => record.CatchUpAsync(TestContext.Current.CancellationToken));
+    }
 }

@@ -53,6 +53,23 @@ public sealed class CommandTests : IClassFixture<SampleMessages>
     }
 
     [Fact]
+    public async Task Windows_that_are_not_judged_are_said_and_not_taken_for_quiet()
+    {
+        var catalog = Path.Combine(sample.Folder, "..", "blind.yaml");
+        await File.WriteAllTextAsync(
+            catalog,
+            (await File.ReadAllTextAsync(sample.Catalog, TestContext.Current.CancellationToken))
+                .Replace("sae: sae", $"sae: {SampleMessages.Sample}/sae", StringComparison.Ordinal)
+                .Replace("labels: labels.csv", "", StringComparison.Ordinal)
+                .Replace("rows: 3840", "rows: 800", StringComparison.Ordinal),
+            TestContext.Current.CancellationToken);
+
+        var run = await Program.RunAsync(["analyze", sample.Folder, "--config", catalog, "--log", sample.NewLog()]);
+
+        Assert.Contains("windows were not judged: too few sequences", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Refused_files_are_named_counted_and_end_in_exit_code_3_while_the_others_are_analysed()
     {
         var bad = Path.Combine(sample.Folder, "..", "bad.safetensors");
