@@ -72,7 +72,7 @@ public static class House
             services.AddSingleton<SpoolSource>(provider => new(settings.Spool, provider.GetRequiredService<TimeProvider>()));
             services.AddSingleton<IActivationSource>(provider => provider.GetRequiredService<SpoolSource>());
             services.AddSingleton<IIntake>(provider => provider.GetRequiredService<SpoolSource>());
-            services.AddSingleton<IDeadLetters, NoDeadLetters>();
+            services.AddSingleton<IDeadLetters>(provider => provider.GetRequiredService<SpoolSource>());
         }
         return services;
     }
@@ -127,12 +127,6 @@ public static class House
             where plan?.Transform.Grade is not null
             select new System.Diagnostics.Metrics.Measurement<double>(plan.Transform.Grade!.Value - 'A' + 1, WatchMetrics.Labels(entry.Monitor, entry.Probe)));
         return metrics;
-    }
-
-    /// <summary>Without Kafka batches come over HTTP, where the client hears of a refusal at once; what reaches the loop was decoded before.</summary>
-    private sealed class NoDeadLetters : IDeadLetters
-    {
-        public Task SendAsync(RawMessage message, string reason, string explanation, CancellationToken stopping) => Task.CompletedTask;
     }
 
     private sealed class NoServer : Microsoft.AspNetCore.Hosting.Server.IServer

@@ -66,6 +66,7 @@ public interface IIntake
     /// <summary>Completes when a crash of this process or machine cannot lose the message any more.</summary>
     /// <returns>Where it is.</returns>
     /// <exception cref="IntakeFullException">There is no room; try later.</exception>
+    /// <exception cref="Analysis.Activations.MalformedException">It will never fit.</exception>
     Task<(int Partition, long Offset)> AcceptAsync(ReadOnlyMemory<byte> value, string key, CancellationToken stopping);
 }
 

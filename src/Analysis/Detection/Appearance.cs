@@ -5,10 +5,12 @@ namespace DriftWatch.Analysis.Detection;
 /// <summary>What <see cref="NewFeature"/> and <see cref="SilentFeature"/> share: features that fire on one side only.</summary>
 internal static class Appearance
 {
-    /// <param name="only">The side on which alone the feature fires: the window for new features, the baseline for silent ones.</param>
-    public static Finding Judge(string detector, string what, WindowSummary only, WindowSummary window, WindowSummary baseline, DetectionOptions options)
+    /// <param name="inWindow">The side on which alone the feature fires: the window for new features, else the baseline.</param>
+    public static Finding Judge(string detector, string what, bool inWindow, WindowSummary window, Baseline frozen, DetectionOptions options)
     {
-        var (nowF, thenF) = (window.FiringF(), baseline.FiringF());
+        var baseline = frozen.Summary;
+        var only = inWindow ? window : baseline;
+        var (nowF, thenF) = (window.FiringF(), frozen.FiringF);
         var total = window.Sequences + baseline.Sequences;
         var tests = new List<double>();
         var candidates = new List<FeatureEvidence>();
@@ -16,14 +18,14 @@ internal static class Appearance
         {
             var (now, then) = (nowF[f], thenF[f]);
             if (now.Sequences + then.Sequences == 0) continue;
-            var absent = ReferenceEquals(only, window) ? then.Sequences == 0 : now.Sequences == 0;
+            var absent = inWindow ? then.Sequences == 0 : now.Sequences == 0;
             // A feature on both sides is a test too, with nothing to show: leaving it out would make the correction too mild.
             var p = absent ? Statistics.NoneChosenP(total, total - only.Sequences, now.Sequences + then.Sequences) : 1;
             tests.Add(p);
             if (absent) candidates.Add(new(f, null, (double)then.Rows / Math.Max(1, baseline.Rows), (double)now.Rows / Math.Max(1, window.Rows), 0, p));
         }
         var limit = Statistics.BenjaminiHochberg(tests, options.FalseDiscoveryRate);
-        var firing = ReferenceEquals(only, window) ? nowF : thenF;
+        var firing = inWindow ? nowF : thenF;
         double Share(FeatureEvidence feature) => (double)firing[feature.Feature].Sequences / only.Sequences;
         var found = candidates.Where(feature => feature.P <= limit && Share(feature) >= options.AppearanceShare).OrderBy(feature => feature.P).ThenBy(feature => feature.Feature).ToArray();
         var score = tests.Count == 0 ? 0 : Math.Log10(1 / Math.Max(tests.Min(), Statistics.SmallestP));

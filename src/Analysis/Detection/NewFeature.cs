@@ -14,5 +14,5 @@ public sealed class NewFeature(DetectionOptions options) : IDetector
 {
     public string Name => "new-feature";
 
-    public Finding Judge(WindowSummary window, Baseline baseline) => Appearance.Judge(Name, "fire that were silent in the baseline", window, window, baseline.Summary, options);
+    public Finding Judge(WindowSummary window, Baseline baseline) => Appearance.Judge(Name, "fire that were silent in the baseline", inWindow: true, window, baseline, options);
 }

@@ -12,5 +12,5 @@ public sealed class SilentFeature(DetectionOptions options) : IDetector
 {
     public string Name => "silent-feature";
 
-    public Finding Judge(WindowSummary window, Baseline baseline) => Appearance.Judge(Name, "are silent that fired in the baseline", baseline.Summary, window, baseline.Summary, options);
+    public Finding Judge(WindowSummary window, Baseline baseline) => Appearance.Judge(Name, "are silent that fired in the baseline", inWindow: false, window, baseline, options);
 }

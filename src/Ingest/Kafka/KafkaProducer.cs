@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Confluent.Kafka;
+using DriftWatch.Analysis.Activations;
 using Microsoft.Extensions.Logging;
 
 namespace DriftWatch.Ingest.Kafka;
@@ -63,6 +64,11 @@ public sealed partial class KafkaProducer : IDeadLetters, IIntake, IDisposable
         catch (TimeoutException)
         {
             throw new IntakeFullException($"Kafka has not acknowledged the batch within {acceptTimeout.TotalSeconds:0} seconds. Send it again; if Kafka comes back it may count twice");
+        }
+        catch (KafkaException error) when (error.Error.Code == ErrorCode.MsgSizeTooLarge)
+        {
+            // Trying again would not help.
+            throw new MalformedException("too-large", $"the batch has {value.Length} bytes, more than {options.Topic} takes. Send fewer sequences at a time, or raise the topic's max.message.bytes");
         }
         catch (KafkaException error)
         {

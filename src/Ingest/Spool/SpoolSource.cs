@@ -10,7 +10,7 @@ namespace DriftWatch.Ingest.Spool;
 /// A batch is on disk (SQLite, synchronous = FULL) before its client hears 202, and is deleted when no open window needs it any more. Offsets go on
 /// after a deletion (SQLite's AUTOINCREMENT). The time of acceptance is stored with the batch, as a broker does, so reading again gives the same.
 /// </remarks>
-public sealed class SpoolSource : IActivationSource, IIntake, IDisposable
+public sealed class SpoolSource : IActivationSource, IIntake, IDeadLetters, IDisposable
 {
     private readonly SpoolOptions options;
     private readonly TimeProvider time;
@@ -30,6 +30,7 @@ public sealed class SpoolSource : IActivationSource, IIntake, IDisposable
         Execute("""
             PRAGMA synchronous = FULL;
             CREATE TABLE IF NOT EXISTS inbox (message INTEGER PRIMARY KEY AUTOINCREMENT, received INTEGER NOT NULL, value BLOB NOT NULL);
+            CREATE TABLE IF NOT EXISTS rejected (message INTEGER PRIMARY KEY, reason TEXT NOT NULL, explanation TEXT NOT NULL, value BLOB NOT NULL);
             """);
     }
 
@@ -79,6 +80,23 @@ public sealed class SpoolSource : IActivationSource, IIntake, IDisposable
             if (openFrom == deletedBefore) return;
             Execute("DELETE FROM inbox WHERE message <= $before", ("$before", openFrom));
             deletedBefore = openFrom;
+        }
+        finally
+        {
+            gate.Release();
+        }
+    }
+
+    /// <summary>A batch that was accepted under another catalog: its client is gone, so it stays in the file's table <c>rejected</c>.</summary>
+    public async Task SendAsync(RawMessage message, string reason, string explanation, CancellationToken stopping)
+    {
+        await gate.WaitAsync(stopping);
+        try
+        {
+            // Refused again after a restart it is the same row.
+            Execute(
+                "INSERT OR REPLACE INTO rejected VALUES ($message, $reason, $explanation, $value)",
+                ("$message", message.Offset + 1), ("$reason", reason), ("$explanation", explanation), ("$value", message.Value.ToArray()));
         }
         finally
         {

@@ -1,5 +1,6 @@
 using System.Text;
 using Confluent.Kafka;
+using DriftWatch.Analysis.Activations;
 using DriftWatch.Ingest.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -75,6 +76,20 @@ public sealed class KafkaProducerTests : OnMockKafka
         Assert.Empty(kept.Value);
         Assert.Equal("7", Encoding.UTF8.GetString(kept.Headers.GetLastBytes("driftwatch.source.offset")));
         Assert.Contains("the value of 2000 bytes is left out", Encoding.UTF8.GetString(kept.Headers.GetLastBytes("driftwatch.explanation")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_batch_that_the_topic_will_never_take_is_refused_and_not_put_off()
+    {
+        CreateTopic(1);
+        var options = Topics.Options(Servers, Topic);
+        using var producer = new KafkaProducer(
+            options with { Settings = new Dictionary<string, string>(options.Settings, StringComparer.Ordinal) { ["message.max.bytes"] = "1000" } }, 1 << 20, NullLogger<KafkaProducer>.Instance);
+
+        var refused = await Assert.ThrowsAsync<MalformedException>(() => producer.AcceptAsync(new byte[2000], "m@1/h", default));
+
+        Assert.Equal("too-large", refused.Reason);
+        Assert.Contains("2000 bytes", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -127,6 +127,19 @@ public sealed class SpoolSourceTests : IDisposable
     }
 
     [Fact]
+    public async Task A_refused_batch_stays_in_the_file_once()
+    {
+        using (var spool = Open())
+            for (var again = 0; again < 2; again++) await spool.SendAsync(new(0, 4, new byte[] { 1, 2, 3 }, default, [], null), "unknown-model", "not in the catalog", default);
+
+        using var file = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={folder.File("spool.db")}");
+        file.Open();
+        using var command = file.CreateCommand();
+        command.CommandText = "SELECT count(*) || ' ' || message || ' ' || reason || ' ' || hex(value) FROM rejected";
+        Assert.Equal("1 5 unknown-model 010203", command.ExecuteScalar());
+    }
+
+    [Fact]
     public void Problems_of_the_settings_name_the_setting_and_what_to_write() => Assert.Equal(
         ["spool.path is empty. Name a file.", "spool.bytesMaximum is 5. Use 1048576 (1 MiB) or more."],
         new SpoolOptions { Path = "", BytesMaximum = 5 }.Problems());
