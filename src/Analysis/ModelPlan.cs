@@ -39,6 +39,13 @@ public sealed record ModelPlan
 
     private ImmutableArray<FeatureSet> sets;
 
+    /// <summary>Probes that some rule of the space watches, each once, in one order.</summary>
+    public ImmutableArray<Direction> Directions => directions.IsDefault
+        ? directions = [.. Hazards.SelectMany(hazard => hazard.Directions).GroupBy(direction => direction.Key, StringComparer.Ordinal).Select(group => group.First()).OrderBy(direction => direction.Key, StringComparer.Ordinal)]
+        : directions;
+
+    private ImmutableArray<Direction> directions;
+
     /// <summary>Summaries compare only when this is equal: same dictionary, same transform, same rows left out.</summary>
     public string EncodingHash => encodingHash ??= Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes($"{Space.Dictionary.Hash}|{Transform.Hash}|{Windows.OutlierNorm:R}")));
 

@@ -52,7 +52,7 @@ internal static class Some
 
     public static WindowSummary Summary(int features, IEnumerable<SomeSequence> sequences, params FeatureSet[] sets)
     {
-        var builder = new SummaryBuilder(features, width: 1, [.. sets]);
+        var builder = new SummaryBuilder(features, width: 1, [.. sets], []);
         var codes = new SparseCodes();
         foreach (var sequence in sequences)
         {

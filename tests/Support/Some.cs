@@ -87,7 +87,7 @@ public static class Some
 
     public static WindowSummary Summary(int sequences = 2, int rowsEach = 5, int width = Width, int features = Features)
     {
-        var builder = new SummaryBuilder(features, width, []);
+        var builder = new SummaryBuilder(features, width, [], []);
         var codes = new SparseCodes();
         var encoder = new CpuEncoder(Dictionary(width, features), threads: 1);
         for (var sequence = 0; sequence < sequences; sequence++)

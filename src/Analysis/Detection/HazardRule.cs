@@ -17,6 +17,9 @@ public sealed record HazardRule(string Id, Severity Severity, string Summary, Ha
 {
     /// <summary>The sets that windows must count for this rule.</summary>
     public IEnumerable<FeatureSet> Sets => When.Leaves().Select(leaf => leaf.Set).Where(set => set.Features.Length > 1 || set.Within == Within.Sequence);
+
+    /// <summary>The probes that windows must score for this rule.</summary>
+    public IEnumerable<Direction> Directions => [];
 }
 
 public abstract record HazardCondition

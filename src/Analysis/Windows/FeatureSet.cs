@@ -9,9 +9,15 @@ public enum Within
     Sequence,
 }
 
-/// <summary>Features that a hazard rule wants to see together; counted while the window is open, since afterwards only sums are left.</summary>
-public sealed record FeatureSet(ImmutableArray<int> Features, Within Within)
+/// <summary>Features that a hazard rule wants to see together, and others not with them; counted while the window is open, since afterwards only sums are left.</summary>
+/// <param name="Without">None of these may fire there.</param>
+public sealed record FeatureSet(ImmutableArray<int> Features, Within Within, ImmutableArray<int> Without)
 {
-    /// <summary>The same for every order of writing: <c>token:90+812</c>.</summary>
-    public string Key => $"{(Within == Within.Token ? "token" : "sequence")}:{string.Join('+', Features.Order())}";
+    public FeatureSet(ImmutableArray<int> features, Within within)
+        : this(features, within, [])
+    {
+    }
+
+    /// <summary>The same for every order of writing: <c>token:90+812</c>, <c>token:90+812-41</c>.</summary>
+    public string Key => $"{(Within == Within.Token ? "token" : "sequence")}:{string.Join('+', Features.Order())}{string.Concat(Without.Order().Select(feature => $"-{feature}"))}";
 }

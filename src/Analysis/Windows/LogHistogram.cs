@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace DriftWatch.Analysis.Windows;
 
-/// <summary>Counts of positive numbers in bins of a sixty-fourth of an octave: mergeable, exact in its counts, sparse.</summary>
+/// <summary>Counts of numbers in bins of a sixty-fourth of an octave: mergeable, exact in its counts, sparse.</summary>
 /// <remarks>
 /// The bin is the number's exponent and the first six bits of its mantissa, so it needs no logarithm and is the same on every machine.
 /// A bin is between 0.8 and 1.6 % wide: a quantile read from it is off by at most that, and the counts above a bin's edge are exact.
@@ -23,11 +23,11 @@ public sealed class LogHistogram
     public IReadOnlyDictionary<int, long> Bins => counts;
     public long Total => counts.Values.Sum();
 
-    /// <summary>0 and less share the bin 0.</summary>
-    public static int BinOf(double value) => value > 0 ? (int)(BitConverter.DoubleToInt64Bits(value) >> MantissaShift) : 0;
+    /// <summary>Ascending with the value; a negative number has the bin of its size, negated.</summary>
+    public static int BinOf(double value) => value > 0 ? (int)(BitConverter.DoubleToInt64Bits(value) >> MantissaShift) : value < 0 ? -BinOf(-value) : 0;
 
-    /// <summary>The smallest number of a bin.</summary>
-    public static double EdgeOf(int bin) => BitConverter.Int64BitsToDouble((long)bin << MantissaShift);
+    /// <summary>The number of a bin that is nearest to 0.</summary>
+    public static double EdgeOf(int bin) => bin < 0 ? -EdgeOf(-bin) : BitConverter.Int64BitsToDouble((long)bin << MantissaShift);
 
     public LogHistogram Merge(LogHistogram other)
     {
@@ -50,4 +50,7 @@ public sealed class LogHistogram
 
     /// <summary>How many lie above a bin.</summary>
     public long CountAbove(int bin) => counts.Where(entry => entry.Key > bin).Sum(entry => entry.Value);
+
+    /// <summary>How many lie below a bin.</summary>
+    public long CountBelow(int bin) => counts.TakeWhile(entry => entry.Key < bin).Sum(entry => entry.Value);
 }

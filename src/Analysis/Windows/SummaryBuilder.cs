@@ -5,13 +5,22 @@ using DriftWatch.Analysis.Encoding;
 namespace DriftWatch.Analysis.Windows;
 
 /// <summary>Adds up sequences into a <see cref="WindowSummary"/>: O(non-zeros + width) each, whatever the dictionary's size.</summary>
-public sealed class SummaryBuilder(int features, int width, ImmutableArray<FeatureSet> sets)
+/// <param name="sets">Sets of features to count.</param>
+/// <param name="directions">Probes to score sequences with.</param>
+public sealed class SummaryBuilder(int features, int width, ImmutableArray<FeatureSet> sets, ImmutableArray<Direction> directions)
 {
+    /// <summary>Profiles kept until the window closes; later sequences are in the sums and are not judged for novelty.</summary>
+    private const int ProfilesMaximum = 65_536;
+
     private readonly Dictionary<(int Feature, int Count), long> firingCounts = [];
     private readonly Dictionary<int, (long RowsByLength, ExactSum Magnitude)> fired = [];
     private readonly Firing[] setFiring = new Firing[sets.Length];
     private readonly SetCounter[] setCounters = [.. sets.Select(set => new SetCounter(set))];
-    private readonly Dictionary<int, long> fvuBins = [], normBins = [], l0Bins = [];
+    private readonly Dictionary<(int Feature, int Bin), long> magnitudes = [];
+    private readonly SortedDictionary<string, Dictionary<int, long>> scoreBins = new(StringComparer.Ordinal);
+    private readonly List<float> profiles = [];
+    private readonly Int128[] profileSum = new Int128[SequenceProfile.Length], profileProducts = new Int128[SequenceProfile.Products];
+    private readonly SketchSigns signs = new(width);
     private readonly ExactSum[] sumD = new ExactSum[width], squareD = new ExactSum[width], sequenceSquareD = new ExactSum[width], sequenceByLengthD = new ExactSum[width];
 
     // One sequence's scratch.
@@ -51,8 +60,10 @@ public sealed class SummaryBuilder(int features, int width, ImmutableArray<Featu
             }
             foreach (var counter in setCounters) counter.Row(featuresOfRow);
         }
+        var spread = active > 0 ? (double)touched.Count / active : 0;
         foreach (var feature in touched)
         {
+            CollectionsMarshal.GetValueRefOrAddDefault(magnitudes, (feature, MagnitudeCount.BinOf(new ExactSum(magnitudeF[feature]).Value / countF[feature])), out _)++;
             CollectionsMarshal.GetValueRefOrAddDefault(firingCounts, (feature, countF[feature]), out _)++;
             ref var entry = ref CollectionsMarshal.GetValueRefOrAddDefault(fired, feature, out _);
             entry = (entry.RowsByLength + (long)countF[feature] * n, entry.Magnitude + new ExactSum(magnitudeF[feature]));
@@ -60,7 +71,13 @@ public sealed class SummaryBuilder(int features, int width, ImmutableArray<Featu
             magnitudeF[feature] = 0;
         }
         touched.Clear();
-        for (var i = 0; i < setCounters.Length; i++) setFiring[i] += setCounters[i].End(n);
+        for (var i = 0; i < setCounters.Length; i++)
+        {
+            var firing = setCounters[i].End(n);
+            setFiring[i] += firing;
+            AddScore(ScoreNames.SetPrefix + sets[i].Key, firing.Rows);
+        }
+        foreach (var direction in directions) AddScore(direction.ScoreName, direction.Score(rowsND));
 
         AddActivations(rowsND, n);
         sequences++;
@@ -68,9 +85,32 @@ public sealed class SummaryBuilder(int features, int width, ImmutableArray<Featu
         lengthSquared += (long)n * n;
         l0 += RatioSums.Of(active, n);
         residual += RatioSums.Of(error, energy);
-        CollectionsMarshal.GetValueRefOrAddDefault(fvuBins, LogHistogram.BinOf(energy > 0 ? error / energy : 0), out _)++;
-        CollectionsMarshal.GetValueRefOrAddDefault(normBins, LogHistogram.BinOf(Math.Sqrt(energy / n)), out _)++;
-        CollectionsMarshal.GetValueRefOrAddDefault(l0Bins, LogHistogram.BinOf((double)active / n), out _)++;
+        var (fvu, norm, perRow) = (energy > 0 ? error / energy : 0, Math.Sqrt(energy / n), (double)active / n);
+        AddScore(ScoreNames.Fvu, fvu);
+        AddScore(ScoreNames.Residual, Math.Sqrt(error / n));
+        AddScore(ScoreNames.Norm, norm);
+        AddScore(ScoreNames.L0, perRow);
+        AddScore(ScoreNames.Spread, spread);
+        AddProfile(fvu, norm, perRow, spread, n);
+    }
+
+    private void AddScore(string name, double value)
+    {
+        if (!scoreBins.TryGetValue(name, out var bins)) scoreBins[name] = bins = [];
+        CollectionsMarshal.GetValueRefOrAddDefault(bins, LogHistogram.BinOf(value), out _)++;
+    }
+
+    private void AddProfile(double fvu, double norm, double perRow, double spread, int n)
+    {
+        Span<float> profile = stackalloc float[SequenceProfile.Length];
+        SequenceProfile.Write(fvu, norm, perRow, spread, sequenceSumD, n, signs, profile);
+        var at = 0;
+        for (var i = 0; i < profile.Length; i++)
+        {
+            profileSum[i] += ExactSum.Of(profile[i]).Units;
+            for (var j = i; j < profile.Length; j++) profileProducts[at++] += ExactSum.Of((double)profile[i] * profile[j]).Units;
+        }
+        if (profiles.Count < ProfilesMaximum * SequenceProfile.Length) profiles.AddRange(profile);
     }
 
     private void AddActivations(ReadOnlySpan<float> rowsND, int n)
@@ -115,20 +155,26 @@ public sealed class SummaryBuilder(int features, int width, ImmutableArray<Featu
         ActivationSquareD = [.. squareD],
         SequenceSquareD = [.. sequenceSquareD],
         SequenceByLengthD = [.. sequenceByLengthD],
-        SequenceFvu = LogHistogram.From(fvuBins),
-        SequenceNorm = LogHistogram.From(normBins),
-        SequenceL0 = LogHistogram.From(l0Bins),
+        Scores = scoreBins.ToImmutableSortedDictionary(entry => entry.Key, entry => LogHistogram.From(entry.Value), StringComparer.Ordinal),
+        Magnitudes = [.. magnitudes.Select(entry => new MagnitudeCount(entry.Key.Feature, entry.Key.Bin, entry.Value)).OrderBy(count => count.Feature).ThenBy(count => count.Bin)],
+        ProfileSum = [.. profileSum.Select(units => new ExactSum(units))],
+        ProfileProducts = [.. profileProducts.Select(units => new ExactSum(units))],
     };
+
+    /// <summary>Profiles of the window's sequences, <see cref="SequenceProfile.Length"/> numbers each: kept while it is open and for judging it, not stored.</summary>
+    public float[] Profiles() => [.. profiles];
 
     /// <summary>Counts one set over the rows of a sequence.</summary>
     private sealed class SetCounter(FeatureSet set)
     {
         private readonly bool[] seen = new bool[set.Features.Length];
+        private bool seenWithout;
         private int rows;
 
         public void Begin()
         {
             Array.Clear(seen);
+            seenWithout = false;
             rows = 0;
         }
 
@@ -141,13 +187,16 @@ public sealed class SummaryBuilder(int features, int width, ImmutableArray<Featu
                 seen[i] = true;
                 present++;
             }
-            if (present == seen.Length) rows++;
+            var without = false;
+            foreach (var feature in set.Without) without |= featuresOfRow.BinarySearch(feature) >= 0;
+            seenWithout |= without;
+            if (present == seen.Length && !without) rows++;
         }
 
         /// <summary>Within a sequence the unit is the sequence: at most one count, of length one.</summary>
         public Firing End(int n)
         {
-            var count = set.Within == Within.Token ? rows : Array.TrueForAll(seen, fired => fired) ? 1 : 0;
+            var count = set.Within == Within.Token ? rows : Array.TrueForAll(seen, fired => fired) && !seenWithout ? 1 : 0;
             return new(count, (long)count * count, (long)count * (set.Within == Within.Token ? n : 1), count > 0 ? 1 : 0);
         }
     }

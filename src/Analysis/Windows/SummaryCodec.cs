@@ -8,7 +8,7 @@ namespace DriftWatch.Analysis.Windows;
 /// <summary>A <see cref="WindowSummary"/> as bytes: varints, differences of sorted keys, Brotli. The first byte is the version; old versions stay readable.</summary>
 public static class SummaryCodec
 {
-    private const byte Version = 1;
+    private const byte Version = 2;
     private const int BytesMaximum = 1 << 28;
 
     public static byte[] Encode(WindowSummary summary)
@@ -55,16 +55,34 @@ public static class SummaryCodec
             foreach (var sum in new[] { ratio.Y, ratio.N, ratio.YY, ratio.YN, ratio.NN }) raw.Write(sum.Units);
         foreach (var vector in new[] { summary.ActivationSumD, summary.ActivationSquareD, summary.SequenceSquareD, summary.SequenceByLengthD })
             foreach (var sum in vector) raw.Write(sum.Units);
-        foreach (var histogram in new[] { summary.SequenceFvu, summary.SequenceNorm, summary.SequenceL0 })
+        raw.Write(summary.Scores.Count);
+        foreach (var (name, histogram) in summary.Scores)
         {
+            raw.Write(name);
             raw.Write(histogram.Bins.Count);
-            previous = 0;
+            // The first bin may be negative (a probe's score); the others are above it.
+            var last = 0;
             foreach (var (bin, count) in histogram.Bins)
             {
-                raw.Write(bin - previous);
+                raw.Write(bin - last);
                 raw.Write(count);
-                previous = bin;
+                last = bin;
             }
+        }
+
+        raw.Write(summary.Magnitudes.Length);
+        var (lastFeature, lastBin) = (0, 0);
+        foreach (var (feature, bin, sequences) in summary.Magnitudes)
+        {
+            raw.Write(feature - lastFeature);
+            raw.Write(feature == lastFeature ? bin - lastBin : bin);
+            raw.Write(sequences);
+            (lastFeature, lastBin) = (feature, bin);
+        }
+        foreach (var sums in new[] { summary.ProfileSum, summary.ProfileProducts })
+        {
+            raw.Write(sums.Length);
+            foreach (var sum in sums) raw.Write(sum.Units);
         }
 
         using var packed = new MemoryStream();
@@ -76,8 +94,8 @@ public static class SummaryCodec
     /// <exception cref="MalformedException">The bytes are no summary, or of a newer version; reason <c>summary</c>.</exception>
     public static WindowSummary Decode(ReadOnlySpan<byte> bytes)
     {
-        if (bytes.Length == 0 || bytes[0] != Version)
-            throw new MalformedException("summary", $"the window summary has version {(bytes.Length == 0 ? "none" : bytes[0])}; this build reads version {Version}. Use a newer DriftWatch");
+        if (bytes.Length == 0 || bytes[0] is 0 or > Version)
+            throw new MalformedException("summary", $"the window summary has version {(bytes.Length == 0 ? "none" : bytes[0])}; this build reads versions 1 to {Version}. Use a newer DriftWatch");
         var raw = new VarintReader(Unpack(bytes[1..]));
         var features = raw.ReadInt();
         var width = raw.ReadInt();
@@ -123,13 +141,39 @@ public static class SummaryCodec
             ActivationSquareD = raw.ReadVector(width),
             SequenceSquareD = raw.ReadVector(width),
             SequenceByLengthD = raw.ReadVector(width),
-            SequenceFvu = raw.ReadHistogram(),
-            SequenceNorm = raw.ReadHistogram(),
-            SequenceL0 = raw.ReadHistogram(),
         };
+        summary = bytes[0] == 1 ? ReadScoresOfFormat1(raw, summary) : ReadScores(raw, summary);
         raw.End();
         return summary;
     }
+
+    private static WindowSummary ReadScores(VarintReader raw, WindowSummary summary)
+    {
+        var scores = ImmutableSortedDictionary.CreateBuilder<string, LogHistogram>(StringComparer.Ordinal);
+        for (var left = raw.ReadInt(); left > 0; left--) scores[raw.ReadText()] = raw.ReadHistogram();
+        var magnitudes = ImmutableArray.CreateBuilder<MagnitudeCount>();
+        var (feature, bin) = (0, 0);
+        for (var left = raw.ReadInt(); left > 0; left--)
+        {
+            var next = raw.ReadAbove(feature, orEqual: true);
+            if (next >= summary.Features) throw new MalformedException("summary", $"the window summary names feature {next} of {summary.Features}");
+            bin = next == feature && magnitudes.Count > 0 ? raw.ReadAbove(bin, orEqual: false) : raw.ReadInt();
+            magnitudes.Add(new(feature = next, bin, raw.ReadLong()));
+        }
+        return summary with
+        {
+            Scores = scores.ToImmutable(),
+            Magnitudes = magnitudes.DrainToImmutable(),
+            ProfileSum = raw.ReadVector(raw.ReadInt()),
+            ProfileProducts = raw.ReadVector(raw.ReadInt()),
+        };
+    }
+
+    /// <summary>Three histograms without names.</summary>
+    private static WindowSummary ReadScoresOfFormat1(VarintReader raw, WindowSummary summary) => summary with
+    {
+        Scores = new[] { ScoreNames.Fvu, ScoreNames.Norm, ScoreNames.L0 }.ToImmutableSortedDictionary(name => name, _ => raw.ReadHistogram(), StringComparer.Ordinal),
+    };
 
     private static byte[] Unpack(ReadOnlySpan<byte> packed)
     {
@@ -200,9 +244,11 @@ public static class SummaryCodec
 
         public int ReadInt() => ReadLong() is var value and <= int.MaxValue ? (int)value : throw Damaged();
 
+        private int ReadSigned() => ReadWide() is var value && value >= int.MinValue && value <= int.MaxValue ? (int)value : throw Damaged();
+
         /// <summary>The next of some ascending keys, stored as differences. Equal only for the first, which counts from 0.</summary>
         public int ReadAbove(int previous, bool orEqual) =>
-            ReadInt() is var step && (step > 0 || orEqual) && step <= int.MaxValue - previous ? previous + step : throw Damaged();
+            ReadInt() is var step && (step > 0 || orEqual) && (long)step + previous <= int.MaxValue ? previous + step : throw Damaged();
 
         public void End()
         {
@@ -231,7 +277,7 @@ public static class SummaryCodec
         {
             var bins = new List<KeyValuePair<int, long>>();
             var bin = 0;
-            for (var left = ReadInt(); left > 0; left--) bins.Add(new(bin = ReadAbove(bin, orEqual: bins.Count == 0), ReadLong()));
+            for (var left = ReadInt(); left > 0; left--) bins.Add(new(bin = bins.Count == 0 ? ReadSigned() : ReadAbove(bin, orEqual: false), ReadLong()));
             return LogHistogram.From(bins);
         }
 

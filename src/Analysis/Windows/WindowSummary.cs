@@ -27,6 +27,13 @@ public readonly record struct RatioSums(ExactSum Y, ExactSum N, ExactSum YY, Exa
 /// <summary>In how many sequences a feature fired exactly <paramref name="Count"/> times.</summary>
 public readonly record struct FiringCount(int Feature, int Count, long Sequences);
 
+/// <summary>In how many sequences a feature's mean magnitude given firing fell into a bin.</summary>
+public readonly record struct MagnitudeCount(int Feature, int Bin, long Sequences)
+{
+    /// <summary>A quarter of an octave: magnitudes a factor of 1.19 apart differ.</summary>
+    public static int BinOf(double magnitude) => LogHistogram.BinOf(magnitude) >> 4;
+}
+
 /// <summary>Everything later steps know of a window's rows: sums only, no row and no token. Mergeable in any order with the same bits.</summary>
 /// <remarks>F features, D activation width. A sequence (prompt) is the unit: tokens of one prompt move together.</remarks>
 public sealed record WindowSummary
@@ -71,14 +78,20 @@ public sealed record WindowSummary
     public ExactSum[] SequenceSquareD { get; init; } = [];
     public ExactSum[] SequenceByLengthD { get; init; } = [];
 
-    /// <summary>One count per sequence: ‖x − x̂‖² over ‖x‖², both summed over its rows.</summary>
-    public LogHistogram SequenceFvu { get; init; } = LogHistogram.Empty;
+    /// <summary>Scores of whole sequences by name (<see cref="ScoreNames"/>), one count per sequence: rare behaviour shows in their tails.</summary>
+    public ImmutableSortedDictionary<string, LogHistogram> Scores { get; init; } = NoScores;
 
-    /// <summary>One count per sequence: root mean square of its rows' norms.</summary>
-    public LogHistogram SequenceNorm { get; init; } = LogHistogram.Empty;
+    /// <summary>Per feature in how many sequences its mean magnitude given firing fell into a bin (<see cref="MagnitudeCount.BinOf"/>), ascending by feature and bin.</summary>
+    public ImmutableArray<MagnitudeCount> Magnitudes { get; init; } = [];
 
-    /// <summary>One count per sequence: active features per row.</summary>
-    public LogHistogram SequenceL0 { get; init; } = LogHistogram.Empty;
+    /// <summary>Σy and Σyyᵀ over sequences of their <see cref="SequenceProfile"/>; the products' upper triangle by rows. Empty in summaries of format 1.</summary>
+    public ExactSum[] ProfileSum { get; init; } = [];
+    public ExactSum[] ProfileProducts { get; init; } = [];
+
+    private static readonly ImmutableSortedDictionary<string, LogHistogram> NoScores = ImmutableSortedDictionary.Create<string, LogHistogram>(StringComparer.Ordinal);
+
+    /// <summary>The histogram of a score; empty where it was not taken.</summary>
+    public LogHistogram Score(string name) => Scores.GetValueOrDefault(name, LogHistogram.Empty);
 
     public static WindowSummary Empty(int features, int width) => new()
     {
@@ -88,6 +101,8 @@ public sealed record WindowSummary
         ActivationSquareD = new ExactSum[width],
         SequenceSquareD = new ExactSum[width],
         SequenceByLengthD = new ExactSum[width],
+        ProfileSum = new ExactSum[SequenceProfile.Length],
+        ProfileProducts = new ExactSum[SequenceProfile.Products],
     };
 
     /// <summary>Fraction of variance unexplained: E‖x − x̂‖² / (E‖x‖² − ‖E x‖²).</summary>
@@ -145,20 +160,28 @@ public sealed record WindowSummary
             ActivationSquareD = ExactSum.Add(ActivationSquareD, other.ActivationSquareD),
             SequenceSquareD = ExactSum.Add(SequenceSquareD, other.SequenceSquareD),
             SequenceByLengthD = ExactSum.Add(SequenceByLengthD, other.SequenceByLengthD),
-            SequenceFvu = SequenceFvu.Merge(other.SequenceFvu),
-            SequenceNorm = SequenceNorm.Merge(other.SequenceNorm),
-            SequenceL0 = SequenceL0.Merge(other.SequenceL0),
+            Scores = MergeKeyed(Scores, other.Scores, (a, b) => a.Merge(b)),
+            Magnitudes = Merge(Magnitudes, other.Magnitudes),
+            // A window of format 1 has no profiles; moments over half of the sequences would be passed off as those of all.
+            ProfileSum = ProfileSum.Length == other.ProfileSum.Length ? ExactSum.Add(ProfileSum, other.ProfileSum) : [],
+            ProfileProducts = ProfileProducts.Length == other.ProfileProducts.Length ? ExactSum.Add(ProfileProducts, other.ProfileProducts) : [],
         };
     }
 
-    private static ImmutableArray<FiringCount> Merge(ImmutableArray<FiringCount> a, ImmutableArray<FiringCount> b)
+    private static ImmutableArray<FiringCount> Merge(ImmutableArray<FiringCount> a, ImmutableArray<FiringCount> b) =>
+        MergeSorted(a, b, count => (count.Feature, count.Count), (x, y) => x with { Sequences = x.Sequences + y.Sequences });
+
+    private static ImmutableArray<MagnitudeCount> Merge(ImmutableArray<MagnitudeCount> a, ImmutableArray<MagnitudeCount> b) =>
+        MergeSorted(a, b, count => (count.Feature, count.Bin), (x, y) => x with { Sequences = x.Sequences + y.Sequences });
+
+    private static ImmutableArray<T> MergeSorted<T>(ImmutableArray<T> a, ImmutableArray<T> b, Func<T, (int, int)> key, Func<T, T, T> add)
     {
-        var merged = ImmutableArray.CreateBuilder<FiringCount>(a.Length + b.Length);
+        var merged = ImmutableArray.CreateBuilder<T>(a.Length + b.Length);
         var (i, j) = (0, 0);
         while (i < a.Length && j < b.Length)
         {
-            var order = (a[i].Feature, a[i].Count).CompareTo((b[j].Feature, b[j].Count));
-            merged.Add(order < 0 ? a[i++] : order > 0 ? b[j++] : a[i] with { Sequences = a[i++].Sequences + b[j++].Sequences });
+            var order = key(a[i]).CompareTo(key(b[j]));
+            merged.Add(order < 0 ? a[i++] : order > 0 ? b[j++] : add(a[i++], b[j++]));
         }
         merged.AddRange(a.AsSpan()[i..]);
         merged.AddRange(b.AsSpan()[j..]);

@@ -75,7 +75,7 @@ public sealed class QuietStreamTests(ITestOutputHelper output)
 
         public WindowSummary Draw(int sequences)
         {
-            var builder = new SummaryBuilder(Features, width: 4, []);
+            var builder = new SummaryBuilder(Features, width: 4, [], []);
             for (var s = 0; s < sequences; s++) AddSequence(builder);
             return builder.Build();
         }

@@ -100,7 +100,7 @@ public sealed class StatisticsTests
             var width = (int)Number(expected, "width");
             var rows = Numbers(expected["rows"]!).Select(x => (float)x).ToArray();
             var estimates = Numbers(expected["estimates"]!).Select(x => (float)x).ToArray();
-            var builder = new SummaryBuilder(1, width, []);
+            var builder = new SummaryBuilder(1, width, [], []);
             var at = 0;
             foreach (var length in Numbers(expected["lengths"]!).Select(x => (int)x))
             {

@@ -26,11 +26,15 @@ public sealed class LogHistogramTests
         Assert.Equal(LogHistogram.BinOf(1) + 1, LogHistogram.BinOf(1 + 1.0 / 64));
     }
 
-    [Theory]
-    [InlineData(0.0)]
-    [InlineData(-3.0)]
-    [InlineData(double.NaN)]
-    public void What_is_not_above_zero_shares_the_bin_zero(double value) => Assert.Equal(0, LogHistogram.BinOf(value));
+    [Fact]
+    public void Bins_ascend_with_the_value_through_zero()
+    {
+        double[] values = [-1e9, -3, -2.9, -1e-6, 0, 1e-6, 2.9, 3, 1e9];
+
+        Assert.Equal(values.Select(LogHistogram.BinOf).Order(), values.Select(LogHistogram.BinOf));
+        Assert.Equal(values.Length, values.Select(LogHistogram.BinOf).Distinct().Count());
+        Assert.Equal(0, LogHistogram.BinOf(double.NaN));
+    }
 
     [Fact]
     public void A_quantile_is_the_bin_of_the_sorted_number_at_that_rank()

@@ -172,7 +172,7 @@ public sealed class PartitionWindowsTests
         var closed = windows.Advance(sampledAt, offset).ToList();
         var codes = new Analysis.Encoding.SparseCodes();
         for (var row = 0; row < rows; row++) codes.AddRow([], []);
-        windows.WindowFor(key, sampledAt, offset, () => new(features: 1, width: 1, [])).AddSequence(new float[rows], codes, 0, 0, 0);
+        windows.WindowFor(key, sampledAt, offset, () => new(features: 1, width: 1, [], [])).AddSequence(new float[rows], codes, 0, 0, 0);
         return [.. closed, .. windows.CloseFull(key, offset)];
     }
 }

@@ -25,8 +25,11 @@ public sealed class SummaryCodecTests
             Assert.Equal(summary.ActivationSquareD, read.ActivationSquareD);
             Assert.Equal(summary.SequenceSquareD, read.SequenceSquareD);
             Assert.Equal(summary.SequenceByLengthD, read.SequenceByLengthD);
-            foreach (var (wrote, back) in new[] { (summary.SequenceFvu, read.SequenceFvu), (summary.SequenceNorm, read.SequenceNorm), (summary.SequenceL0, read.SequenceL0) })
-                Assert.Equal(wrote.Bins, back.Bins);
+            Assert.Equal(summary.Scores.Keys, read.Scores.Keys);
+            foreach (var (name, scores) in summary.Scores) Assert.Equal(scores.Bins, read.Score(name).Bins);
+            Assert.Equal(summary.Magnitudes, read.Magnitudes);
+            Assert.Equal(summary.ProfileSum, read.ProfileSum);
+            Assert.Equal(summary.ProfileProducts, read.ProfileProducts);
         });
     }
 
