@@ -6,10 +6,11 @@ using DriftWatch.Analysis.Detection;
 namespace DriftWatch.Alerts;
 
 /// <summary>One thing that can be alarming: drift of a monitor, or one of its hazards; per partition, since windows are.</summary>
-/// <param name="Rule"><see cref="DriftRule"/> or <c>hazard:id</c>.</param>
+/// <param name="Rule"><see cref="DriftRule"/>, <see cref="TailsRule"/> or <c>hazard:id</c>.</param>
 public readonly record struct AlarmKey(MonitorId Monitor, Probe Probe, int Partition, string Rule)
 {
     public const string DriftRule = "drift";
+    public const string TailsRule = SequenceTails.Name;
 }
 
 /// <summary>How an alarm stands after the windows so far.</summary>
@@ -40,8 +41,8 @@ public sealed record AlertBook(
     public static AlertBook Evolve(AlertBook book, AlertEvent fact) => fact switch
     {
         WindowClosed window => book.After(window),
-        DriftDetected raised => book.With(new(raised.Monitor, raised.Probe, raised.Partition, AlarmKey.DriftRule), raised.Alert),
-        DriftEnded ended => book.With(new(ended.Monitor, ended.Probe, ended.Partition, AlarmKey.DriftRule), null),
+        DriftDetected raised => book.With(new(raised.Monitor, raised.Probe, raised.Partition, raised.Rule ?? AlarmKey.DriftRule), raised.Alert),
+        DriftEnded ended => book.With(new(ended.Monitor, ended.Probe, ended.Partition, ended.Rule ?? AlarmKey.DriftRule), null),
         HazardDetected raised => book.With(new(raised.Monitor, raised.Probe, raised.Partition, Finding.HazardPrefix + raised.Hazard), raised.Alert),
         HazardEnded ended => book.With(new(ended.Monitor, ended.Probe, ended.Partition, Finding.HazardPrefix + ended.Hazard), null),
         // What people did and what windows are compared with changes no alarm.
@@ -59,15 +60,18 @@ public sealed record AlertBook(
     {
         if (findings.Length == 0) yield break;
         yield return (AlarmKey.DriftRule, Drift(findings));
-        foreach (var finding in findings.Where(IsHazard)) yield return (finding.Detector, finding.Verdict);
+        foreach (var finding in findings.Where(finding => RuleOf(finding) != AlarmKey.DriftRule)) yield return (RuleOf(finding), finding.Verdict);
     }
 
     public static bool IsHazard(Finding finding) => finding.Detector.StartsWith(Finding.HazardPrefix, StringComparison.Ordinal);
 
+    /// <summary>The rule that a finding speaks for.</summary>
+    public static string RuleOf(Finding finding) => IsHazard(finding) || finding.Detector == AlarmKey.TailsRule ? finding.Detector : AlarmKey.DriftRule;
+
     /// <summary>Drift when one detector sees it; an all-clear needs at least one that looked.</summary>
     private static Verdict Drift(ImmutableArray<Finding> findings)
     {
-        var verdicts = findings.Where(finding => !IsHazard(finding)).Select(finding => finding.Verdict).ToHashSet();
+        var verdicts = findings.Where(finding => RuleOf(finding) == AlarmKey.DriftRule).Select(finding => finding.Verdict).ToHashSet();
         return verdicts.Contains(Verdict.Drift) ? Verdict.Drift : verdicts.Contains(Verdict.Steady) ? Verdict.Steady : Verdict.Undecided;
     }
 

@@ -75,11 +75,12 @@ public sealed record AlertFeature(int Feature, string? Set, string? Label, doubl
 /// <summary>What a detector said, with labels.</summary>
 public sealed record AlertFinding(string Detector, double Score, double Effect, string Because, int FeatureCount, ImmutableArray<AlertFeature> Features);
 
-/// <summary>Drift in <c>detection.raiseAfter</c> windows in a row. One alert, whichever detectors saw it.</summary>
+/// <summary>Drift in <c>detection.raiseAfter</c> windows in a row: one alert, whichever detectors saw it. Or unusual sequences, at once: their detector keeps its own run time.</summary>
 /// <param name="Alert">The alert's id, the same in every event about it.</param>
 /// <param name="Attribution">input, model, encoder, mapping or unclear: what the controls say has changed.</param>
 /// <param name="Windows">Windows of this monitor and partition so far, this one included.</param>
 /// <param name="SequencesSeen">Sequences in those windows.</param>
+/// <param name="Rule"><c>sequence-tails</c>, or null for broad drift: a broad change that is known must not hide a rare one that comes later.</param>
 public sealed record DriftDetected(
     string Alert,
     MonitorId Monitor,
@@ -90,9 +91,10 @@ public sealed record DriftDetected(
     long Windows,
     long SequencesSeen,
     AlertWindow Window,
-    ImmutableArray<AlertFinding> Findings) : AlertEvent;
+    ImmutableArray<AlertFinding> Findings,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Rule = null) : AlertEvent;
 
-public sealed record DriftEnded(string Alert, MonitorId Monitor, Probe Probe, int Partition, DateTimeOffset WindowEnd, long Windows) : AlertEvent;
+public sealed record DriftEnded(string Alert, MonitorId Monitor, Probe Probe, int Partition, DateTimeOffset WindowEnd, long Windows, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Rule = null) : AlertEvent;
 
 /// <summary>A hazard rule's condition held in <c>for</c> windows in a row.</summary>
 public sealed record HazardDetected(
@@ -115,6 +117,7 @@ public sealed record HazardEnded(string Alert, MonitorId Monitor, Probe Probe, i
 /// <param name="End">Event time of the last of its windows.</param>
 /// <param name="Windows">Ids of the window-closed events that it is the sum of.</param>
 /// <param name="Hash">SHA-256 of <paramref name="Summary"/>.</param>
+/// <param name="Novelty">The model that its later windows and all that are compared with it are scored with; null: too few sequences to fit one.</param>
 public sealed record BaselineFrozen(
     MonitorId Monitor,
     Probe Probe,
@@ -124,7 +127,8 @@ public sealed record BaselineFrozen(
     long Rows,
     long Sequences,
     ImmutableArray<Guid> Windows,
-    byte[] Summary) : AlertEvent;
+    byte[] Summary,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] byte[]? Novelty = null) : AlertEvent;
 
 /// <summary>Other rules, options, dictionaries or transforms than before.</summary>
 /// <param name="Content">Canonical JSON of all that decides findings.</param>

@@ -22,30 +22,35 @@ public static class AlertPolicy
             var alarm = after.For(key);
             var hazard = judged.Plan.Hazards.FirstOrDefault(hazard => Finding.HazardPrefix + hazard.Id == rule);
             // Only with a window that shows it: a limit that was lowered since is met by one that cannot say, too.
-            if (verdict == Verdict.Drift && alarm.Alert is null && alarm.DriftStreak >= (hazard?.For ?? judged.Plan.Detection.RaiseAfter)) facts.Add(Raised(after, closed, judged, key, hazard));
-            else if (alarm.Alert is { } alert && alarm.SteadyStreak >= judged.Plan.Detection.EndAfter) facts.Add(Ended(after, closed, alert, hazard));
+            if (verdict == Verdict.Drift && alarm.Alert is null && alarm.DriftStreak >= WindowsFor(rule, hazard, judged.Plan.Detection)) facts.Add(Raised(after, closed, judged, key, hazard));
+            else if (alarm.Alert is { } alert && alarm.SteadyStreak >= judged.Plan.Detection.EndAfter) facts.Add(Ended(after, closed, alert, rule, hazard));
         }
         facts.AddRange(EndedWithTheirRule(after, closed));
         return facts;
     }
 
+    /// <summary>Windows in a row that raise an alert. The tails' one window is enough: waiting for a second would make a stated run time longer, and alerts later.</summary>
+    private static int WindowsFor(string rule, HazardRule? hazard, DetectionOptions options) => hazard?.For ?? (rule == AlarmKey.TailsRule ? 1 : options.RaiseAfter);
+
     private static AlertEvent Raised(AlertBook book, WindowClosed closed, JudgedWindow judged, AlarmKey key, HazardRule? hazard)
     {
         var alert = EventId.Short($"{StreamNames.Watch(closed.Monitor, closed.Partition)}|{closed.Probe}|{key.Rule}|{closed.Offsets.Next}");
         var (windows, sequences) = book.SeenOf(closed.Monitor, closed.Probe, closed.Partition);
-        var findings = Labelled(closed.Findings.Where(finding => finding.Verdict == Verdict.Drift && (hazard is null ? !AlertBook.IsHazard(finding) : finding.Detector == key.Rule)), judged.Plan);
+        var findings = Labelled(closed.Findings.Where(finding => finding.Verdict == Verdict.Drift && AlertBook.RuleOf(finding) == key.Rule), judged.Plan);
         var window = WindowOf(closed, judged);
         var attribution = AttributionOf(book, closed, judged);
         return hazard is null
-            ? new DriftDetected(alert, closed.Monitor, closed.Probe, closed.Partition, Severity.Warning, attribution, windows, sequences, window, findings)
+            ? new DriftDetected(alert, closed.Monitor, closed.Probe, closed.Partition, Severity.Warning, attribution, windows, sequences, window, findings, StoredRule(key.Rule))
             : new HazardDetected(alert, closed.Monitor, closed.Probe, closed.Partition, hazard.Id, hazard.Severity, hazard.Summary, attribution, windows, sequences, window, findings);
     }
 
-    private static AlertEvent Ended(AlertBook book, WindowClosed closed, string alert, HazardRule? hazard)
+    private static string? StoredRule(string rule) => rule == AlarmKey.DriftRule ? null : rule;
+
+    private static AlertEvent Ended(AlertBook book, WindowClosed closed, string alert, string rule, HazardRule? hazard)
     {
         var (windows, _) = book.SeenOf(closed.Monitor, closed.Probe, closed.Partition);
         return hazard is null
-            ? new DriftEnded(alert, closed.Monitor, closed.Probe, closed.Partition, closed.End, windows)
+            ? new DriftEnded(alert, closed.Monitor, closed.Probe, closed.Partition, closed.End, windows, StoredRule(rule))
             : new HazardEnded(alert, closed.Monitor, closed.Probe, closed.Partition, hazard.Id, closed.End, windows);
     }
 

@@ -30,11 +30,17 @@ public sealed record BaselineTargets(ImmutableDictionary<(WindowKey From, string
 public sealed class BaselineBook(BaselineTargets targets)
 {
     private readonly Dictionary<(WindowKey, string), Baseline> frozen = [];
-    private readonly Dictionary<(WindowKey, string), (WindowSummary Summary, ImmutableArray<Guid> Windows, DateTimeOffset End)> learning = [];
+    private readonly Dictionary<(WindowKey, string), Learned> learning = [];
+
+    /// <param name="Novelty">Fitted when half of the rows were there; the windows after that are scored with it.</param>
+    private sealed record Learned(WindowSummary Summary, ImmutableArray<Guid> Windows, DateTimeOffset End, NoveltyModel? Novelty);
 
     /// <summary>What windows of this plan are compared with; null: not frozen yet.</summary>
     public Baseline? For(ModelPlan plan, Probe probe, Catalog catalog) =>
         catalog.PlanFor(plan.Baseline.From) is { } from ? frozen.GetValueOrDefault((new(plan.Baseline.From, probe), from.EncodingHash)) : null;
+
+    /// <summary>What a baseline's later windows are scored with; null: nothing is fitted yet, or the monitor is no baseline.</summary>
+    public NoveltyModel? NoveltyOf(WindowKey key, string encoding) => learning.GetValueOrDefault((key, encoding))?.Novelty;
 
     /// <summary>Rows that the monitor's windows still have to bring before its baseline is frozen; null: it is no baseline, or has one.</summary>
     public long? RowsLeft(WindowKey key, string encoding)
@@ -58,11 +64,12 @@ public sealed class BaselineBook(BaselineTargets targets)
                 var key = (new WindowKey(window.Monitor, window.Probe), window.Encoding);
                 if (RowsLeft(key.Item1, key.Encoding) is null) break;
                 var summary = SummaryCodec.Decode(window.Summary);
-                learning[key] = learning.TryGetValue(key, out var learned) ? (learned.Summary.Merge(summary), learned.Windows.Add(id), window.End) : (summary, [id], window.End);
+                var learned = learning.TryGetValue(key, out var before) ? before with { Summary = before.Summary.Merge(summary), Windows = before.Windows.Add(id), End = window.End } : new(summary, [id], window.End, null);
+                learning[key] = learned.Novelty is null && learned.Summary.Rows >= targets.Rows[key] / 2 ? learned with { Novelty = NoveltyModel.Fit(learned.Summary) } : learned;
                 break;
             case BaselineFrozen baseline:
                 var frozenKey = (new WindowKey(baseline.Monitor, baseline.Probe), baseline.Encoding);
-                frozen[frozenKey] = new(frozenKey.Item1, baseline.Encoding, baseline.Hash, SummaryCodec.Decode(baseline.Summary));
+                frozen[frozenKey] = new(frozenKey.Item1, baseline.Encoding, baseline.Hash, SummaryCodec.Decode(baseline.Summary), baseline.Novelty is null ? null : NoveltyModel.FromBytes(baseline.Novelty));
                 learning.Remove(frozenKey);
                 break;
         }
@@ -74,9 +81,9 @@ public sealed class BaselineBook(BaselineTargets targets)
         .OrderBy(entry => entry.Key.Item1.Monitor).ThenBy(entry => entry.Key.Item1.Probe)
         .Select(entry =>
         {
-            var (summary, windows, end) = entry.Value;
+            var (summary, windows, end, novelty) = entry.Value;
             var bytes = SummaryCodec.Encode(summary);
-            return new BaselineFrozen(entry.Key.Item1.Monitor, entry.Key.Item1.Probe, entry.Key.Item2, Convert.ToHexStringLower(SHA256.HashData(bytes)), end, summary.Rows, summary.Sequences, windows, bytes);
+            return new BaselineFrozen(entry.Key.Item1.Monitor, entry.Key.Item1.Probe, entry.Key.Item2, Convert.ToHexStringLower(SHA256.HashData(bytes)), end, summary.Rows, summary.Sequences, windows, bytes, novelty?.ToBytes());
         })
         .ToArray();
 }

@@ -70,7 +70,7 @@ public sealed class MonitorRegister
     {
         WindowClosed window => now with { Monitors = now.Monitors.SetItem((window.Monitor, window.Probe), After(now.Monitors.GetValueOrDefault((window.Monitor, window.Probe)), window)) },
         DriftDetected raised => Opened(now, new(
-            raised.Alert, "drift", raised.Findings.MaxBy(finding => finding.Score)?.Detector ?? AlarmKey.DriftRule, raised.Severity, raised.Monitor, raised.Probe, raised.Partition,
+            raised.Alert, "drift", raised.Findings.MaxBy(finding => finding.Score)?.Detector ?? raised.Rule ?? AlarmKey.DriftRule, raised.Severity, raised.Monitor, raised.Probe, raised.Partition,
             raised.Attribution, raised, raised.Window, raised.Windows, raised.SequencesSeen, raised.Findings, null, null, null, null, null)),
         HazardDetected raised => Opened(now, new(
             raised.Alert, "hazard", raised.Hazard, raised.Severity, raised.Monitor, raised.Probe, raised.Partition,

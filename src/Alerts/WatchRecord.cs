@@ -1,5 +1,6 @@
 using DriftWatch.Alerts.EventLog;
 using DriftWatch.Analysis;
+using DriftWatch.Analysis.Detection;
 using DriftWatch.Analysis.Windows;
 
 namespace DriftWatch.Alerts;
@@ -10,6 +11,7 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
 {
     private readonly Dictionary<string, long> revisions = new(StringComparer.Ordinal);
     private readonly Dictionary<int, PartitionPosition> positions = [];
+    private readonly Dictionary<(WindowKey, int Partition), SequenceTails> tails = [];
     private readonly HashSet<int> owned = [];
     private readonly Dictionary<string, long> appended = new(StringComparer.Ordinal);
     private long position;
@@ -17,6 +19,14 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
 
     public AlertBook Book { get; private set; } = AlertBook.Empty;
     public BaselineBook Baselines { get; } = new(BaselineTargets.Of(catalog));
+
+    /// <summary>Judges a window that was just closed, by all that is stored before it.</summary>
+    public JudgedWindow Judge(ClosedWindow window, int partition)
+    {
+        var plan = catalog.PlanFor(window.Key.Monitor)!;
+        var baseline = Baselines.For(plan, window.Key.Probe, catalog);
+        return DriftAnalyzer.Judge(window, plan, baseline, baseline is null ? Baselines.NoveltyOf(window.Key, plan.EncodingHash) : baseline.Novelty, baseline is null ? null : TailsOf(window.Key, partition, plan, baseline));
+    }
 
     public PartitionPosition PositionOf(int partition) => positions.GetValueOrDefault(partition, PartitionPosition.Beginning);
 
@@ -36,11 +46,27 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
                 throw new WrongRevisionException(stored.Stream, RevisionOf(stored.Stream), stored.Revision);
             Book = AlertBook.Evolve(Book, fact);
             Baselines.Evolve(fact, stored.Id);
+            if (fact is WindowClosed { Baseline: not null } judged) TakeTails(judged);
             if (fact is WindowClosed window) positions[window.Partition] = PositionOf(window.Partition).After(new(window.Monitor, window.Probe), window.Offsets);
             if (fact is CatalogChanged changed) catalogHash = changed.Hash;
             revisions[stored.Stream] = stored.Revision;
             position = stored.Position;
         }
+    }
+
+    /// <summary>The tails of a monitor begin anew with a new baseline, and with another dictionary, transform or row selection.</summary>
+    private SequenceTails TailsOf(WindowKey key, int partition, ModelPlan plan, Baseline baseline)
+    {
+        if (!tails.TryGetValue((key, partition), out var mine) || !mine.Fits(baseline))
+            tails[(key, partition)] = mine = new(baseline, sameVersion: baseline.From.Monitor == key.Monitor, plan.Detection);
+        return mine;
+    }
+
+    private void TakeTails(WindowClosed window)
+    {
+        if (catalog.PlanFor(window.Monitor) is not { } plan || plan.EncodingHash != window.Encoding) return;
+        if (Baselines.For(plan, window.Probe, catalog) is not { } baseline || baseline.Hash != window.Baseline) return;
+        TailsOf(new(window.Monitor, window.Probe), window.Partition, plan, baseline).Take(SummaryCodec.Decode(window.Summary), window.End);
     }
 
     /// <summary>Records the catalog in force if it is another than before.</summary>
@@ -60,7 +86,7 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
         var place = $"{closed.Probe}|{closed.Offsets.Next}";
         await AppendAsync(
             StreamNames.Watch(closed.Monitor, partition),
-            [(closed, place), .. decided.Select(fact => (fact, $"{place}|{(fact as HazardDetected)?.Hazard ?? (fact as HazardEnded)?.Hazard}"))],
+            [(closed, place), .. decided.Select(fact => (fact, $"{place}|{NameOf(fact)}"))],
             closed.End,
             stopping);
         return [closed, .. decided, .. await FreezeBaselinesAsync(stopping)];
@@ -74,6 +100,16 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
             await AppendAsync(StreamNames.Baseline(baseline.Monitor), [(baseline, $"{baseline.Probe}|{baseline.Encoding}|{baseline.Hash}")], baseline.End, stopping);
         return due;
     }
+
+    /// <summary>What tells facts of one type in one append apart; none for broad drift.</summary>
+    private static string? NameOf(AlertEvent fact) => fact switch
+    {
+        HazardDetected hazard => hazard.Hazard,
+        HazardEnded hazard => hazard.Hazard,
+        DriftDetected drift => drift.Rule,
+        DriftEnded drift => drift.Rule,
+        _ => null,
+    };
 
     private long RevisionOf(string stream) => revisions.GetValueOrDefault(stream, -1);
 

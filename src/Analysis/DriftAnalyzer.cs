@@ -35,8 +35,15 @@ public sealed class DriftAnalyzer(Catalog catalog)
         foreach (var full in windows.CloseFull(key, offset)) yield return full;
     }
 
-    public static JudgedWindow Judge(ClosedWindow window, ModelPlan plan, Baseline? baseline) =>
-        new(window, plan, baseline, baseline is null ? [] : [.. plan.Detectors.Select(detector => Judge(detector, window.Summary, plan, baseline))]);
+    /// <param name="novelty">What its sequences are scored with; null: nothing is fitted yet.</param>
+    /// <param name="tails">The monitor's windows before this one; null: there is no baseline.</param>
+    public static JudgedWindow Judge(ClosedWindow window, ModelPlan plan, Baseline? baseline, NoveltyModel? novelty, SequenceTails? tails)
+    {
+        if (novelty is not null)
+            window = window with { Summary = window.Summary with { Scores = window.Summary.Scores.SetItem(ScoreNames.Novelty, novelty.Histogram(window.Profiles)) } };
+        if (baseline is null || tails is null) return new(window, plan, baseline, []);
+        return new(window, plan, baseline, [.. plan.Detectors.Select(detector => Judge(detector, window.Summary, plan, baseline)), tails.Judge(window.Summary, window.End)]);
+    }
 
     /// <summary>Hazard rules carry their own minimum of sequences; all other detectors share one.</summary>
     private static Finding Judge(IDetector detector, WindowSummary window, ModelPlan plan, Baseline baseline) =>

@@ -140,7 +140,7 @@ public sealed partial class DriftWatcher(
         // What the window counts as rejected must be safe before the window is.
         await FlushDeadLettersAsync();
         var plan = catalog.PlanFor(window.Key.Monitor)!;
-        var judged = DriftAnalyzer.Judge(window, plan, record.Baselines.For(plan, window.Key.Probe, catalog));
+        var judged = record.Judge(window, partition);
         var began = time.GetTimestamp();
         var facts = await record.RecordAsync(judged, partition, stopping);
         metrics.Stored((WindowClosed)facts[0], time.GetElapsedTime(began));
@@ -206,7 +206,7 @@ public sealed partial class DriftWatcher(
                 LogHazard(alert.Alert, alert.Hazard, alert.Severity, alert.Monitor, alert.Summary, string.Join("; ", alert.Findings.Select(finding => finding.Because)));
                 break;
             case DriftEnded alert:
-                LogEnded(alert.Alert, alert.Monitor, "drift");
+                LogEnded(alert.Alert, alert.Monitor, alert.Rule ?? AlarmKey.DriftRule);
                 break;
             case HazardEnded alert:
                 LogEnded(alert.Alert, alert.Monitor, alert.Hazard);

@@ -96,7 +96,7 @@ public sealed class DriftAnalyzerTests
     {
         var plan = Some.Plan(Small());
 
-        Assert.Empty(DriftAnalyzer.Judge(Closed(plan, sequences: 100), plan, baseline: null).Findings);
+        Assert.Empty(DriftAnalyzer.Judge(Closed(plan, sequences: 100), plan, baseline: null, novelty: null, tails: null).Findings);
     }
 
     [Fact]
@@ -106,14 +106,14 @@ public sealed class DriftAnalyzerTests
         var plan = Some.Plan(Small(), hazard);
         var baseline = Some.Baseline(Closed(plan, sequences: 500).Summary);
 
-        var few = DriftAnalyzer.Judge(Closed(plan, sequences: 49), plan, baseline).Findings;
-        var enough = DriftAnalyzer.Judge(Closed(plan, sequences: 50), plan, baseline).Findings;
+        var few = DriftAnalyzer.Judge(Closed(plan, sequences: 49), plan, baseline, null, new(baseline, sameVersion: false, plan.Detection)).Findings;
+        var enough = DriftAnalyzer.Judge(Closed(plan, sequences: 50), plan, baseline, null, new(baseline, sameVersion: false, plan.Detection)).Findings;
 
-        Assert.Equal(["firing-rate-shift", "new-feature", "silent-feature", "encoder-fit", "activation-mean-shift", "hazard:some"], few.Select(finding => finding.Detector));
-        Assert.All(few[..^1], finding => Assert.Equal(Verdict.Undecided, finding.Verdict));
+        Assert.Equal(["firing-rate-shift", "new-feature", "silent-feature", "encoder-fit", "activation-mean-shift", "hazard:some", "sequence-tails"], few.Select(finding => finding.Detector));
+        Assert.All(few[..^2], finding => Assert.Equal(Verdict.Undecided, finding.Verdict));
         Assert.Contains("detection.sequencesMinimum is 50", few[0].Because, StringComparison.Ordinal);
-        Assert.Equal(Verdict.Drift, few[^1].Verdict);
-        Assert.All(enough[..^1], finding => Assert.Equal(Verdict.Steady, finding.Verdict));
+        Assert.Equal(Verdict.Drift, few[^2].Verdict);
+        Assert.All(enough[..^2], finding => Assert.Equal(Verdict.Steady, finding.Verdict));
     }
 
     [Fact]
@@ -125,9 +125,9 @@ public sealed class DriftAnalyzerTests
         };
         var baseline = Some.Baseline(Closed(plan, sequences: 500).Summary);
 
-        var findings = DriftAnalyzer.Judge(Closed(plan, sequences: 0), plan, baseline).Findings;
+        var findings = DriftAnalyzer.Judge(Closed(plan, sequences: 0), plan, baseline, null, new(baseline, sameVersion: false, plan.Detection)).Findings;
 
-        Assert.Equal(6, findings.Length);
+        Assert.Equal(7, findings.Length);
         Assert.All(findings, finding => Assert.NotEqual(Verdict.Drift, finding.Verdict));
         Assert.All(findings, finding => Assert.True(double.IsFinite(finding.Score) && double.IsFinite(finding.Effect)));
     }

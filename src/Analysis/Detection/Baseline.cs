@@ -6,7 +6,8 @@ namespace DriftWatch.Analysis.Detection;
 /// <param name="From">Whose rows they are: the approved version, or the reference model.</param>
 /// <param name="EncodingHash">Windows compare only with a baseline of the same dictionary, transform and row selection.</param>
 /// <param name="Hash">SHA-256 of the stored summary; events name it.</param>
-public sealed record Baseline(WindowKey From, string EncodingHash, string Hash, WindowSummary Summary)
+/// <param name="Novelty">Fitted on its first windows; null: too few sequences, or frozen by an old version.</param>
+public sealed record Baseline(WindowKey From, string EncodingHash, string Hash, WindowSummary Summary, NoveltyModel? Novelty = null)
 {
     private Firing[]? firingF;
 

@@ -3,6 +3,12 @@ namespace DriftWatch.Analysis.Detection;
 /// <summary>When a difference counts as drift. A verdict needs significance and size: on enough traffic everything is significant.</summary>
 public sealed record DetectionOptions
 {
+    /// <summary>
+    /// Expected run time of a monitor between two false alarms of <see cref="SequenceTails"/>, per partition. Raising it delays alarms a little (a window or two for ten times the run time) and
+    /// overlooks the very rarest triggers.
+    /// </summary>
+    public RunTime RunTime { get; init; } = new(1000, Days: false);
+
     /// <summary>Expected share of false ones among the features that a detector names in a window (Benjamini–Hochberg). Raising it finds smaller changes, and names more wrong features.</summary>
     public double FalseDiscoveryRate { get; init; } = 0.01;
 
@@ -38,6 +44,7 @@ public sealed record DetectionOptions
 
     public IEnumerable<string> Problems()
     {
+        if (RunTime.Amount is not (>= 10 and <= 1e9)) yield return $"detection.runTime is {RunTime}. Use between 10 and 1e9 windows or days; 1000 windows is a good start.";
         if (FalseDiscoveryRate is not (> 0 and < 0.5)) yield return $"detection.falseDiscoveryRate is {FalseDiscoveryRate}. Use a share between 0 and 0.5; 0.01 is a good start.";
         if (!(RateRatio >= 1)) yield return $"detection.rateRatio is {RateRatio}. Use 1 or more; it is a factor, 1.5 means half as much again.";
         if (FeaturesShare is not (>= 0 and < 1)) yield return $"detection.featuresShare is {FeaturesShare}. Use a share from 0 to below 1; 0.05 is a good start.";

@@ -23,4 +23,8 @@ public sealed record ClosedWindow(
     DateTimeOffset Start,
     DateTimeOffset End,
     ImmutableSortedDictionary<string, long> Rejected,
-    WindowSummary Summary);
+    WindowSummary Summary)
+{
+    /// <summary>Profiles of its sequences (<see cref="SequenceProfile"/>): for judging it, not stored.</summary>
+    public float[] Profiles { get; init; } = [];
+}

@@ -2,14 +2,14 @@ using System.Collections.Immutable;
 
 namespace DriftWatch.Analysis.Windows;
 
-/// <summary>Counts of numbers in bins of a sixty-fourth of an octave: mergeable, exact in its counts, sparse.</summary>
+/// <summary>Counts of numbers in bins of a 256th of an octave: mergeable, exact in its counts, sparse.</summary>
 /// <remarks>
-/// The bin is the number's exponent and the first six bits of its mantissa, so it needs no logarithm and is the same on every machine.
-/// A bin is between 0.8 and 1.6 % wide: a quantile read from it is off by at most that, and the counts above a bin's edge are exact.
+/// The bin is the number's exponent and the first eight bits of its mantissa, so it needs no logarithm and is the same on every machine.
+/// A bin is between 0.2 and 0.4 % wide: a quantile read from it is off by at most that, and the counts above a bin's edge are exact.
 /// </remarks>
 public sealed class LogHistogram
 {
-    private const int MantissaShift = 52 - 6;
+    private const int MantissaShift = 52 - 8;
 
     public static readonly LogHistogram Empty = new(ImmutableSortedDictionary<int, long>.Empty);
 
@@ -46,6 +46,35 @@ public sealed class LogHistogram
             if (seen >= wanted) return bin;
         }
         return 0;
+    }
+
+    /// <summary>The last bin with at most <paramref name="share"/> of the counts below it; 0 for an empty histogram.</summary>
+    public int LowerBin(double share)
+    {
+        var (most, seen, last) = (share * Total, 0L, 0);
+        foreach (var (bin, count) in counts)
+        {
+            if (seen > most) break;
+            last = bin;
+            seen += count;
+        }
+        return last;
+    }
+
+    /// <summary>Where the bulk lies, whatever the tails do: the number at the mean bin of the middle half of the counts.</summary>
+    public double Middle()
+    {
+        var (low, high) = (Total / 4.0, Total * 3 / 4.0);
+        var (seen, sum) = (0.0, 0.0);
+        foreach (var (bin, count) in counts)
+        {
+            sum += bin * Math.Max(0, Math.Min(high, seen + count) - Math.Max(low, seen));
+            seen += count;
+        }
+        if (seen == 0) return 0;
+        var middle = sum / (high - low);
+        var below = (int)Math.Floor(middle);
+        return EdgeOf(below) + (middle - below) * (EdgeOf(below + 1) - EdgeOf(below));
     }
 
     /// <summary>How many lie above a bin.</summary>

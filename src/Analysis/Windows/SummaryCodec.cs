@@ -169,10 +169,10 @@ public static class SummaryCodec
         };
     }
 
-    /// <summary>Three histograms without names.</summary>
+    /// <summary>Three histograms without names, in bins four times as wide.</summary>
     private static WindowSummary ReadScoresOfFormat1(VarintReader raw, WindowSummary summary) => summary with
     {
-        Scores = new[] { ScoreNames.Fvu, ScoreNames.Norm, ScoreNames.L0 }.ToImmutableSortedDictionary(name => name, _ => raw.ReadHistogram(), StringComparer.Ordinal),
+        Scores = new[] { ScoreNames.Fvu, ScoreNames.Norm, ScoreNames.L0 }.ToImmutableSortedDictionary(name => name, _ => LogHistogram.From(raw.ReadHistogram().Bins.Select(bin => KeyValuePair.Create(4 * bin.Key, bin.Value))), StringComparer.Ordinal),
     };
 
     private static byte[] Unpack(ReadOnlySpan<byte> packed)

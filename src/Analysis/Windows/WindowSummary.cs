@@ -31,7 +31,7 @@ public readonly record struct FiringCount(int Feature, int Count, long Sequences
 public readonly record struct MagnitudeCount(int Feature, int Bin, long Sequences)
 {
     /// <summary>A quarter of an octave: magnitudes a factor of 1.19 apart differ.</summary>
-    public static int BinOf(double magnitude) => LogHistogram.BinOf(magnitude) >> 4;
+    public static int BinOf(double magnitude) => LogHistogram.BinOf(magnitude) >> 6;
 }
 
 /// <summary>Everything later steps know of a window's rows: sums only, no row and no token. Mergeable in any order with the same bits.</summary>

@@ -173,8 +173,11 @@ public sealed class ConfigurationFile
     {
         var defaults = new DetectionOptions();
         if (file.Section("detection") is not { } section) return defaults;
+        var runTime = defaults.RunTime;
+        if (section.Text("runTime") is { } text && !RunTime.TryParse(text, out runTime)) section.Problem("runTime", $"is '{text}'. Use windows or days, as in '1000 windows' or '90 days'.");
         var options = new DetectionOptions
         {
+            RunTime = runTime,
             FalseDiscoveryRate = section.Number<double>("falseDiscoveryRate", "a share, as in 0.01") ?? defaults.FalseDiscoveryRate,
             RateRatio = section.Number<double>("rateRatio", "a factor, as in 1.5") ?? defaults.RateRatio,
             FeaturesShare = section.Number<double>("featuresShare", "a share, as in 0.05") ?? defaults.FeaturesShare,

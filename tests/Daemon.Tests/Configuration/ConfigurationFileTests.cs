@@ -346,8 +346,9 @@ public sealed class ConfigurationFileTests : IDisposable
     {
         var plan = catalog.Models[0];
         var window = Some.Judged(0, plan, [], summary: summary).Window;
+        var baseline = new Baseline(window.Key, plan.EncodingHash, new('b', 64), summary);
         return Encoding.UTF8.GetString(System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(
-            DriftAnalyzer.Judge(window, plan, new(window.Key, plan.EncodingHash, new('b', 64), summary)).Findings, Alerts.EventJson.Options));
+            DriftAnalyzer.Judge(window, plan, baseline, null, new(baseline, sameVersion: true, plan.Detection)).Findings, Alerts.EventJson.Options));
     }
 
     /// <summary>Top-level sections in the other order.</summary>

@@ -1,0 +1,101 @@
+using System.Buffers.Binary;
+using DriftWatch.Analysis.Activations;
+using DriftWatch.Analysis.Windows;
+
+namespace DriftWatch.Analysis.Detection;
+
+/// <summary>How far a sequence is from the usual one: the squared Mahalanobis distance of its <see cref="SequenceProfile"/>, (y − μ)ᵀ Σ⁻¹ (y − μ).</summary>
+/// <remarks>
+/// Mahalanobis, On the generalised distance in statistics, 1936. μ and Σ come from the first part of the baseline's windows and the distances that later windows are compared
+/// with from the rest of them: a distance measured on the sequences that it was fitted to would be too small.
+/// </remarks>
+public sealed record NoveltyModel(double[] MeanP, double[] PrecisionPP)
+{
+    private const int P = SequenceProfile.Length;
+
+    /// <summary>Fewer sequences than this per dimension do not determine a covariance.</summary>
+    private const int SequencesPerDimension = 10;
+
+    /// <summary>Null where there are too few sequences, or no profiles (windows stored by an old version).</summary>
+    public static NoveltyModel? Fit(WindowSummary summary)
+    {
+        if (summary.ProfileSum.Length != P || summary.Sequences < SequencesPerDimension * P) return null;
+        var mean = Array.ConvertAll(summary.ProfileSum, sum => sum.Value / summary.Sequences);
+        var covariance = new double[P, P];
+        var at = 0;
+        for (var i = 0; i < P; i++)
+            for (var j = i; j < P; j++) covariance[i, j] = covariance[j, i] = summary.ProfileProducts[at++].Value / summary.Sequences - mean[i] * mean[j];
+        // A coordinate that never varied would have no inverse: it gets a little of its own unit.
+        for (var i = 0; i < P; i++) covariance[i, i] += 1e-9;
+        return new(mean, Inverse(covariance));
+    }
+
+    public double Score(ReadOnlySpan<float> profile)
+    {
+        var distance = 0.0;
+        for (var i = 0; i < P; i++)
+        {
+            var row = 0.0;
+            for (var j = 0; j < P; j++) row += PrecisionPP[i * P + j] * (profile[j] - MeanP[j]);
+            distance += row * (profile[i] - MeanP[i]);
+        }
+        return Math.Max(0, distance);
+    }
+
+    public LogHistogram Histogram(ReadOnlySpan<float> profiles)
+    {
+        var bins = new Dictionary<int, long>();
+        for (var at = 0; at < profiles.Length; at += P)
+        {
+            var bin = LogHistogram.BinOf(Score(profiles.Slice(at, P)));
+            bins[bin] = bins.GetValueOrDefault(bin) + 1;
+        }
+        return LogHistogram.From(bins);
+    }
+
+    public byte[] ToBytes()
+    {
+        var bytes = new byte[(MeanP.Length + PrecisionPP.Length) * sizeof(double)];
+        var at = 0;
+        foreach (var value in MeanP.Concat(PrecisionPP)) BinaryPrimitives.WriteDoubleLittleEndian(bytes.AsSpan(sizeof(double) * at++), value);
+        return bytes;
+    }
+
+    /// <exception cref="MalformedException">Of another length; reason <c>novelty</c>.</exception>
+    public static NoveltyModel FromBytes(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length != (P + P * P) * sizeof(double))
+            throw new MalformedException("novelty", $"the baseline's novelty model has {bytes.Length} bytes; {(P + P * P) * sizeof(double)} are a mean and a precision of {P} dimensions");
+        var values = new double[P + P * P];
+        for (var i = 0; i < values.Length; i++) values[i] = BinaryPrimitives.ReadDoubleLittleEndian(bytes[(sizeof(double) * i)..]);
+        return new(values[..P], values[P..]);
+    }
+
+    /// <summary>By Gauss–Jordan elimination without a library: its order of operations is the same on every machine.</summary>
+    private static double[] Inverse(double[,] matrix)
+    {
+        var inverse = new double[P * P];
+        for (var i = 0; i < P; i++) inverse[i * P + i] = 1;
+        for (var pivot = 0; pivot < P; pivot++)
+        {
+            // No exchange of rows: a positive definite matrix needs none.
+            var scale = 1 / matrix[pivot, pivot];
+            for (var j = 0; j < P; j++)
+            {
+                matrix[pivot, j] *= scale;
+                inverse[pivot * P + j] *= scale;
+            }
+            for (var i = 0; i < P; i++)
+            {
+                if (i == pivot) continue;
+                var factor = matrix[i, pivot];
+                for (var j = 0; j < P; j++)
+                {
+                    matrix[i, j] -= factor * matrix[pivot, j];
+                    inverse[i * P + j] -= factor * inverse[pivot * P + j];
+                }
+            }
+        }
+        return inverse;
+    }
+}

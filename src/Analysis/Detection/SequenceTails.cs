@@ -1,0 +1,300 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using DriftWatch.Analysis.Windows;
+
+namespace DriftWatch.Analysis.Detection;
+
+/// <summary>Are unusual sequences more frequent than they were? Finds behaviour in a fraction of a percent of the traffic, and is wrong no more often than the operator asked for.</summary>
+/// <remarks>
+/// Intuition: a trigger that fires in few prompts moves no mean, but its prompts lie far out. Count the sequences beyond the baseline's 95th, 99th, 99.7th and 99.9th percentile of each
+/// score, on both sides, and beyond each feature's 99th and 99.9th percentile of firings per sequence; bet against their being as rare as before.
+/// One bet: <see cref="PolyaUrn.LogEValue"/>, an e-value of the window's count given all before it. The bets on one count are added up as a Shiryaev–Roberts e-detector,
+/// Rₜ = (Rₜ₋₁ + 1)·eₜ (Shin, Ramdas and Rinaldo, E-detectors, NEJSDS 2024): E Rₜ ≤ t without drift, and for every weighted mean of such R too, however scores and features depend on each
+/// other, so stopping when the mean first reaches A takes A windows on average, or longer, without drift. That mean is the score: it is in windows, and so is <see cref="DetectionOptions.RunTime"/>.
+/// Half of the weight is on the scores, three eighths on the features, an eighth on what hazard rules watch. Effect: excess share of sequences at the most telling count.
+/// The features that are named are those of e-BH (Wang and Ramdas, JRSS B 2022) with e = R/A: no correction for dependence is needed.
+/// A version other than the baseline's has scores of its own: its percentiles are the baseline's, moved with the middle half of its sequences, and a fifth more may exceed them from the start; the
+/// features' rates, scores that are made of counts (their ties do not move with the middle) and what hazard rules watch are learned from its own first <see cref="LearningSequences"/> sequences. A benign fine-tune stays quiet; what was there from the first window on must show in the scores.
+/// Not done: scores of single tokens (the largest token error of a sequence finds nothing); maxima instead of sums (a CUSUM of e-values is weaker in theory and was no faster here).
+/// Cost: O(non-zeros + features) a window; memory 80 bytes a feature. Rare features have ties and thereby fewer false alarms than stated.
+/// </remarks>
+public sealed class SequenceTails
+{
+    public const string Name = "sequence-tails";
+
+    private const double OtherVersionRatio = 1.2;
+    private const long LearningSequences = 10_000;
+
+    /// <summary>After an alarm windows are Undecided for so long, unless it is raised again: rare behaviour does not show in every window.</summary>
+    private const int HoldWindows = 10;
+
+    private const double ScoresShare = 0.5, FeaturesShare = 0.375, HazardsShare = 0.125;
+    private static readonly double[] ScoreLevels = [0.05, 0.01, 0.003, 0.001];
+    private static readonly double[] ScoreSteps = [0.001, 0.002, 0.005, 0.01, 0.05];
+    private static readonly double[] FeatureLevels = [0.01, 0.001];
+    private static readonly double[] FeatureSteps = [0.002, 0.005, 0.02];
+
+    private readonly DetectionOptions options;
+    private readonly Baseline baseline;
+    private readonly bool sameVersion;
+    private readonly Tail[] tails;
+    private readonly FeatureTails features;
+    private DateTimeOffset? lastEnd;
+    private int sinceAlarm = HoldWindows;
+
+    /// <param name="sameVersion">The windows are of the version that the baseline is of.</param>
+    public SequenceTails(Baseline baseline, bool sameVersion, DetectionOptions options)
+    {
+        this.options = options;
+        this.baseline = baseline;
+        this.sameVersion = sameVersion;
+        // A bet is not raised beyond this: it says no more, and the alert could not end.
+        var most = 100 * options.RunTime.Amount;
+        var scores = baseline.Summary.Scores.Where(score => score.Value.Total >= options.SequencesMinimum).ToArray();
+        var hazards = scores.Count(score => IsHazards(score.Key));
+        tails =
+        [
+            .. from score in scores
+               let share = IsHazards(score.Key) ? HazardsShare / hazards : ScoresShare / (scores.Length - hazards)
+               from upper in new[] { true, false }
+               from level in ScoreLevels
+               select new Tail(score.Key, upper, level, score.Value, share / (2 * ScoreLevels.Length * ScoreSteps.Length), most, sameVersion),
+        ];
+        features = new(baseline.Summary, sameVersion, most);
+    }
+
+    private static bool IsHazards(string score) => score.StartsWith(ScoreNames.DirectionPrefix, StringComparison.Ordinal) || score.StartsWith(ScoreNames.SetPrefix, StringComparison.Ordinal);
+
+    /// <summary>What the next window says, after all that were taken in. Changes nothing.</summary>
+    public Finding Judge(WindowSummary window, DateTimeOffset end)
+    {
+        if (window.Sequences == 0) return Finding.Without(Name, Verdict.Undecided, 0, 0, "no sequences");
+        var start = StartWeight(end);
+        var looks = Array.ConvertAll(tails, tail => tail.Look(window.Score(tail.Score), start));
+        var featureLook = features.Look(window, start);
+        var total = looks.Sum(look => look.Weighted) + FeaturesShare * featureLook.MeanR;
+        var telling = looks.Zip(tails).Where(pair => pair.First.Count > pair.First.Expected).OrderByDescending(pair => pair.First.Weighted).ThenBy(pair => pair.Second.Score, StringComparer.Ordinal).Take(3).ToArray();
+        var named = Named(featureLook, window);
+        var drift = total >= options.RunTime.Amount;
+        return Finding.With(
+            Name,
+            drift ? Verdict.Drift : sinceAlarm < HoldWindows ? Verdict.Undecided : Verdict.Steady,
+            total,
+            telling.Length == 0 ? 0 : telling.Max(pair => (pair.First.Count - pair.First.Expected) / pair.First.Sequences),
+            drift ? Because(telling, named.Length) : FormattableString.Invariant($"{(sinceAlarm < HoldWindows ? "not again" : "no more unusual sequences than before")}; evidence {total:0.#} of {options.RunTime}"),
+            drift ? named : []);
+    }
+
+    /// <summary>Takes a stored window in.</summary>
+    public void Take(WindowSummary window, DateTimeOffset end)
+    {
+        if (window.Sequences == 0) return;
+        var start = StartWeight(end);
+        var total = tails.Sum(tail => tail.Bet(window.Score(tail.Score), start)) + FeaturesShare * features.Bet(window, start);
+        lastEnd = end;
+        if (total >= options.RunTime.Amount)
+        {
+            // The bets begin anew: what they won would outlast its cause by many windows.
+            foreach (var tail in tails) tail.Begin();
+            features.Begin();
+            sinceAlarm = 0;
+        }
+        else sinceAlarm = Math.Min(sinceAlarm + 1, HoldWindows);
+        // What an alarm is about must not become usual while it lasts, or its end would look unusual.
+        if (sinceAlarm < HoldWindows) return;
+        foreach (var tail in tails) tail.Learn(window.Score(tail.Score));
+        features.Learn(window);
+    }
+
+    /// <summary>Does it still fit what windows are compared with?</summary>
+    public bool Fits(Baseline other) => baseline.Hash == other.Hash;
+
+    /// <summary>A bet may begin with each window, or with each day: its weight is the time it covers.</summary>
+    private double StartWeight(DateTimeOffset end) => options.RunTime.Days ? lastEnd is { } last && end > last ? (end - last).TotalDays : 0 : 1;
+
+    private FeatureEvidence[] Named(FeatureTails.FeatureLook look, WindowSummary window)
+    {
+        var order = Enumerable.Range(0, look.NamedF.Length).Where(f => look.NamedF[f] >= options.RunTime.Amount).OrderByDescending(f => look.NamedF[f]).ThenBy(f => f).ToArray();
+        var kept = 0;
+        for (var i = 0; i < order.Length; i++)
+            if (look.NamedF[order[i]] / options.RunTime.Amount >= look.NamedF.Length / (options.FalseDiscoveryRate * (i + 1))) kept = i + 1;
+        if (kept == 0) return [];
+        var firingF = window.FiringF();
+        return
+        [
+            .. order.Take(kept).Select(f => new FeatureEvidence(f, null, (double)baseline.FiringF[f].Rows / Math.Max(1, baseline.Summary.Rows), (double)firingF[f].Rows / Math.Max(1, window.Rows), 0,
+                Math.Min(1, options.RunTime.Amount / look.NamedF[f]))),
+        ];
+    }
+
+    private static string Because((Tail.TailLook Look, Tail Tail)[] telling, int named)
+    {
+        var counts = telling.Select(pair => string.Create(CultureInfo.InvariantCulture,
+            $"{pair.Tail.Score} {(pair.Tail.Upper ? "above" : "below")} {pair.Look.Edge:0.####} (the {(pair.Tail.Upper ? 1 - pair.Tail.Level : pair.Tail.Level):0.0##%} point) in {pair.Look.Count} of {pair.Look.Sequences} sequences, {pair.Look.Expected:0.0} expected"));
+        return $"unusual sequences are more frequent than before: {string.Join("; ", counts)}{(named > 0 ? $"; {named} features fire unusually often in them" : "")}";
+    }
+
+    /// <summary>One tail of one score at one level, and the bets on it.</summary>
+    private sealed class Tail
+    {
+        private readonly double middle;
+        private readonly int bin;
+        private readonly bool sameVersion;
+        private readonly long learning;
+        private readonly double weight, most;
+        private readonly double[] r = new double[ScoreSteps.Length];
+        private double a, b;
+        private LogHistogram own = LogHistogram.Empty;
+
+        public string Score { get; }
+        public bool Upper { get; }
+        public double Level { get; }
+
+        public Tail(string score, bool upper, double level, LogHistogram baseline, double weight, double most, bool sameVersion)
+        {
+            (Score, Upper, Level, this.weight, this.most, this.sameVersion) = (score, upper, level, weight, most / weight, sameVersion);
+            middle = baseline.Middle();
+            bin = upper ? baseline.QuantileBin(1 - level) : baseline.LowerBin(level);
+            var (count, total) = (Beyond(baseline, bin), baseline.Total);
+            learning = sameVersion || !IsHazards(score) && score is not (ScoreNames.L0 or ScoreNames.Spread) ? 0 : LearningSequences;
+            (a, b) = learning > 0 ? (1, 1) : sameVersion ? (count + 1, total - count) : ((count + 1) * OtherVersionRatio, total + 1 - (count + 1) * OtherVersionRatio);
+        }
+
+        public TailLook Look(LogHistogram window, double start)
+        {
+            var (n, threshold) = (window.Total, Threshold(window));
+            var x = Beyond(window, threshold);
+            var weighted = 0.0;
+            if (a + b - 2 < learning) return new(0, 0, n, 0, 0);
+            for (var step = 0; step < r.Length; step++) weighted += weight * Next(step, n, x, start);
+            return new(weighted, x, n, n * a / (a + b), LogHistogram.EdgeOf(Upper ? threshold + 1 : threshold));
+        }
+
+        public void Begin() => Array.Clear(r);
+
+        public double Bet(LogHistogram window, double start)
+        {
+            if (a + b - 2 < learning) return 0;
+            var (n, x) = (window.Total, Beyond(window, Threshold(window)));
+            for (var step = 0; step < r.Length; step++) r[step] = Next(step, n, x, start);
+            return weight * r.Sum();
+        }
+
+        public void Learn(LogHistogram window)
+        {
+            var (n, x) = (window.Total, Beyond(window, Threshold(window)));
+            a += x;
+            b += n - x;
+            if (!sameVersion) own = own.Merge(window);
+        }
+
+        private double Next(int step, long n, long x, double start) => Math.Min(most, (r[step] + start) * Math.Exp(PolyaUrn.LogEValue(a, b, n, x, ScoreSteps[step])));
+
+        /// <summary>The baseline's percentile; for another version moved as the middle half of its sequences is.</summary>
+        private int Threshold(LogHistogram window)
+        {
+            if (sameVersion || learning > 0 || window.Total == 0) return bin;
+            var ratio = own.Merge(window).Middle() / middle;
+            return double.IsFinite(ratio) ? LogHistogram.BinOf(ratio * LogHistogram.EdgeOf(Upper ? bin + 1 : bin)) : bin;
+        }
+
+        private long Beyond(LogHistogram histogram, int threshold) => Upper ? histogram.CountAbove(threshold) : histogram.CountBelow(threshold);
+
+        public readonly record struct TailLook(double Weighted, long Count, long Sequences, double Expected, double Edge);
+    }
+
+    /// <summary>The upper tails of all features' firings per sequence.</summary>
+    private sealed class FeatureTails
+    {
+        private static readonly int Levels = FeatureLevels.Length, Steps = FeatureSteps.Length;
+
+        private readonly int count;
+        private readonly int[] thresholdFL;
+        private readonly double[] aFL;
+        private readonly double[] rFLS;
+
+        /// <summary>Evidence for each feature by itself, over alarms: what names it.</summary>
+        private readonly double[] namedF;
+        private readonly long learning;
+        private readonly double most;
+        private double total;
+        private long taken;
+
+        public FeatureTails(WindowSummary baseline, bool sameVersion, double most)
+        {
+            count = baseline.Features;
+            thresholdFL = new int[count * Levels];
+            aFL = new double[count * Levels];
+            rFLS = new double[count * Levels * Steps];
+            namedF = new double[count];
+            this.most = most * rFLS.Length / FeaturesShare;
+            learning = sameVersion ? 0 : LearningSequences;
+            // Another version's rates are its own: nothing is known of them but that they are rates.
+            total = sameVersion ? baseline.Sequences + 1 : 2;
+            Array.Fill(aFL, 1);
+            var firing = baseline.FiringCounts;
+            for (int from = 0, to; from < firing.Length; from = to)
+            {
+                to = from + 1;
+                while (to < firing.Length && firing[to].Feature == firing[from].Feature) to++;
+                for (var level = 0; level < Levels; level++)
+                {
+                    // From the largest count down, as long as no more than the level's share of sequences lies above.
+                    var (above, at) = (0L, to);
+                    while (at > from && above + firing[at - 1].Sequences <= FeatureLevels[level] * baseline.Sequences) above += firing[--at].Sequences;
+                    var slot = firing[from].Feature * Levels + level;
+                    thresholdFL[slot] = at > from ? firing[at - 1].Count : 0;
+                    if (sameVersion) aFL[slot] = above + 1;
+                }
+            }
+        }
+
+        public FeatureLook Look(WindowSummary window, double start) => Next(window, start, (double[])rFLS.Clone(), (double[])namedF.Clone());
+
+        public double Bet(WindowSummary window, double start) => Next(window, start, rFLS, namedF).MeanR;
+
+        public void Begin() => Array.Clear(rFLS);
+
+        /// <summary>Moves the bets on by a window.</summary>
+        private FeatureLook Next(WindowSummary window, double start, double[] rFLS, double[] namedF)
+        {
+            if (taken < learning) return new(namedF, 0);
+            var xFL = Exceeding(window);
+            var sum = 0.0;
+            for (var f = 0; f < count; f++)
+            {
+                var e = 0.0;
+                for (var slot = f * Levels; slot < (f + 1) * Levels; slot++)
+                    for (var step = 0; step < Steps; step++)
+                    {
+                        var bet = Math.Min(most, Math.Exp(PolyaUrn.LogEValue(aFL[slot], total - aFL[slot], window.Sequences, xFL[slot], FeatureSteps[step])));
+                        ref var r = ref rFLS[slot * Steps + step];
+                        r = Math.Min(most, (r + start) * bet);
+                        sum += r;
+                        e += bet;
+                    }
+                namedF[f] = Math.Min(most, (namedF[f] + start) * e / (Levels * Steps));
+            }
+            return new(namedF, sum / rFLS.Length);
+        }
+
+        public void Learn(WindowSummary window)
+        {
+            var xFL = Exceeding(window);
+            for (var slot = 0; slot < xFL.Length; slot++) aFL[slot] += xFL[slot];
+            total += window.Sequences;
+            taken += window.Sequences;
+        }
+
+        private int[] Exceeding(WindowSummary window)
+        {
+            var xFL = new int[thresholdFL.Length];
+            foreach (var (feature, fired, sequences) in window.FiringCounts)
+                for (var slot = feature * Levels; slot < (feature + 1) * Levels; slot++)
+                    if (fired > thresholdFL[slot]) xFL[slot] += (int)sequences;
+            return xFL;
+        }
+
+        public readonly record struct FeatureLook(double[] NamedF, double MeanR);
+    }
+}

@@ -1,0 +1,157 @@
+using System.Collections.Immutable;
+using DriftWatch.Analysis.Detection;
+using DriftWatch.Analysis.Windows;
+
+namespace DriftWatch.Analysis.Tests.Detection;
+
+public sealed class SequenceTailsTests(ITestOutputHelper output)
+{
+    private const int Features = 60;
+
+    private static readonly DetectionOptions options = new() { RunTime = new(100, Days: false) };
+
+    /// <remarks>40 runs of 100 windows and a stated run time of 100: without the correction for looking every time, and for 60 features and 40 tails, all of them would alarm.</remarks>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Quiet_streams_run_as_long_as_stated(bool sameVersion)
+    {
+        var (windows, alarms) = (0, 0);
+        for (var run = 0; run < 40; run++)
+        {
+            var random = new Random(run);
+            var tails = new SequenceTails(Some.Baseline(Draw(random, 4000)), sameVersion, options);
+            for (var window = 0; window < 100; window++, windows++)
+            {
+                var drawn = Draw(random, 200);
+                if (tails.Judge(drawn, Some.Noon).Verdict == Verdict.Drift)
+                {
+                    alarms++;
+                    break;
+                }
+                tails.Take(drawn, Some.Noon);
+            }
+        }
+        output.WriteLine($"{alarms} alarms in {windows} quiet windows");
+        // 40 alarms would be a run time of 100 exactly; the sum of e-values is on the safe side of it.
+        Assert.InRange(alarms, 0, 20);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void One_sequence_in_a_hundred_that_is_unusual_is_found_and_its_feature_named(bool sameVersion)
+    {
+        var random = new Random(7);
+        var tails = new SequenceTails(Some.Baseline(Draw(random, 4000)), sameVersion, options);
+        for (var window = 0; window < 30; window++) tails.Take(Draw(random, 500), Some.Noon);
+
+        var found = new List<Finding>();
+        for (var window = 0; window < 10; window++)
+        {
+            var drawn = Draw(random, 500, unusual: 0.01);
+            found.Add(tails.Judge(drawn, Some.Noon));
+            tails.Take(drawn, Some.Noon);
+        }
+
+        output.WriteLine(string.Join('\n', found.Select(finding => $"{finding.Score:0.0} {finding.Because} {string.Join(',', finding.Features.Select(feature => feature.Feature))}")));
+        Assert.Contains(found[..5], finding => finding.Verdict == Verdict.Drift);
+        Assert.Equal([3], found[^1].Features.Select(feature => feature.Feature));
+        Assert.Contains("residual above", found[^1].Because, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_version_whose_scores_moved_as_a_whole_is_not_unusual()
+    {
+        var random = new Random(8);
+        var tails = new SequenceTails(Some.Baseline(Draw(random, 4000)), sameVersion: false, options);
+
+        var findings = new List<Finding>();
+        for (var window = 0; window < 40; window++)
+        {
+            var drawn = Draw(random, 500, scale: 1.05);
+            findings.Add(tails.Judge(drawn, Some.Noon));
+            tails.Take(drawn, Some.Noon);
+        }
+
+        output.WriteLine(findings.MaxBy(finding => finding.Score)!.Because);
+        Assert.All(findings, finding => Assert.Equal(Verdict.Steady, finding.Verdict));
+    }
+
+    [Fact]
+    public void The_same_scores_in_the_baselines_own_version_are()
+    {
+        var random = new Random(8);
+        var tails = new SequenceTails(Some.Baseline(Draw(random, 4000)), sameVersion: true, options);
+        for (var window = 0; window < 5; window++) tails.Take(Draw(random, 500, scale: 1.05), Some.Noon);
+
+        Assert.Equal(Verdict.Drift, tails.Judge(Draw(random, 500, scale: 1.05), Some.Noon).Verdict);
+    }
+
+    [Fact]
+    public void Judging_changes_nothing_and_the_same_windows_give_the_same_bits()
+    {
+        var random = new Random(9);
+        var baseline = Some.Baseline(Draw(random, 1000));
+        var windows = Enumerable.Range(0, 8).Select(_ => Draw(random, 100, unusual: 0.02)).ToArray();
+        var (one, other) = (new SequenceTails(baseline, sameVersion: true, options), new SequenceTails(baseline, sameVersion: true, options));
+
+        foreach (var window in windows)
+        {
+            one.Judge(window, Some.Noon);
+            var finding = one.Judge(window, Some.Noon);
+            // The other one reads what was stored.
+            var stored = SummaryCodec.Decode(SummaryCodec.Encode(window));
+            Assert.Equal(BitConverter.DoubleToInt64Bits(finding.Score), BitConverter.DoubleToInt64Bits(other.Judge(stored, Some.Noon).Score));
+            one.Take(window, Some.Noon);
+            other.Take(stored, Some.Noon);
+        }
+    }
+
+    [Fact]
+    public void A_run_time_in_days_counts_the_days_that_windows_take()
+    {
+        var random = new Random(10);
+        var days = new DetectionOptions { RunTime = new(1e6, Days: true) };
+        var baseline = Some.Baseline(Draw(random, 1000));
+        var window = Draw(random, 100);
+        var (hourly, daily) = (new SequenceTails(baseline, sameVersion: true, days), new SequenceTails(baseline, sameVersion: true, days));
+
+        for (var i = 0; i < 5; i++)
+        {
+            hourly.Take(window, Some.Noon.AddHours(i));
+            daily.Take(window, Some.Noon.AddDays(i));
+        }
+
+        var ratio = daily.Judge(window, Some.Noon.AddDays(5)).Score / hourly.Judge(window, Some.Noon.AddHours(5)).Score;
+        Assert.Equal(24, ratio, 1e-6);
+    }
+
+    [Fact]
+    public void An_alarm_is_over_ten_windows_after_its_cause()
+    {
+        var random = new Random(11);
+        var tails = new SequenceTails(Some.Baseline(Draw(random, 4000)), sameVersion: true, new());
+        for (var window = 0; window < 20; window++) tails.Take(Draw(random, 500, unusual: 0.5), Some.Noon);
+        Assert.True(double.IsFinite(tails.Judge(Draw(random, 500, unusual: 0.5), Some.Noon).Score));
+
+        var after = new List<Verdict>();
+        for (var window = 0; window < 14; window++)
+        {
+            var drawn = Draw(random, 500);
+            after.Add(tails.Judge(drawn, Some.Noon).Verdict);
+            tails.Take(drawn, Some.Noon);
+        }
+        Assert.Equal([.. Enumerable.Repeat(Verdict.Undecided, 10), .. Enumerable.Repeat(Verdict.Steady, 4)], after);
+    }
+
+    /// <summary>Sequences of 20 rows whose features fire by topic; unusual ones fire feature 3 all the time and leave more unexplained.</summary>
+    private static WindowSummary Draw(Random random, int sequences, double unusual = 0, double scale = 1) => Some.Summary(Features, Enumerable.Range(0, sequences).Select(_ =>
+    {
+        var odd = random.NextDouble() < unusual;
+        var topic = random.Next(Features);
+        var fires = Enumerable.Range(0, Features).Select(f => (f, Count: (f == topic ? random.Next(12) : random.Next(60) == 0 ? 1 + random.Next(3) : 0) + (odd && f == 3 ? 15 : 0)));
+        var noise = random.NextDouble() + random.NextDouble() + random.NextDouble();
+        return Some.Sequence(20, [.. fires.Where(fire => fire.Count > 0)]) with { Energy = 20, Error = scale * (1 + 0.3 * noise + (odd ? 0.9 : 0)) };
+    }));
+}
