@@ -16,18 +16,18 @@ public enum Severity
 public sealed record HazardRule(string Id, Severity Severity, string Summary, HazardCondition When, int MinimumSequences, int For)
 {
     /// <summary>The sets that windows must count for this rule.</summary>
-    public IEnumerable<FeatureSet> Sets => When.Leaves().Select(leaf => leaf.Set).Where(set => set.Features.Length > 1 || set.Within == Within.Sequence);
+    public IEnumerable<FeatureSet> Sets => When.Leaves().OfType<HazardFeatures>().Select(leaf => leaf.Set).Where(set => set.MustBeCounted);
 
     /// <summary>The probes that windows must score for this rule.</summary>
-    public IEnumerable<Direction> Directions => [];
+    public IEnumerable<Direction> Directions => When.Leaves().OfType<HazardDirection>().Select(leaf => leaf.Direction);
 }
 
 public abstract record HazardCondition
 {
-    /// <summary>The condition's features, left to right.</summary>
-    public IEnumerable<HazardFeatures> Leaves() => this switch
+    /// <summary>What the condition measures, left to right.</summary>
+    public IEnumerable<HazardLeaf> Leaves() => this switch
     {
-        HazardFeatures leaf => [leaf],
+        HazardLeaf leaf => [leaf],
         HazardAll all => all.Of.SelectMany(condition => condition.Leaves()),
         HazardAny any => any.Of.SelectMany(condition => condition.Leaves()),
         HazardNot not => not.Of.Leaves(),
@@ -35,12 +35,35 @@ public abstract record HazardCondition
     };
 }
 
-/// <summary>How often a feature, or features together, must fire. All limits given must hold.</summary>
+/// <summary>A condition on one measured thing. All limits given must hold.</summary>
+public abstract record HazardLeaf : HazardCondition;
+
+/// <summary>How often a feature, or features together, must fire, and how strongly.</summary>
 /// <param name="RateAbove">Share of rows (within a sequence: of sequences), exclusive.</param>
 /// <param name="LiftAbove">Factor of the baseline's rate, exclusive.</param>
 /// <param name="RateBelow">For protective features: fires less than this.</param>
 /// <param name="LiftBelow">For protective features: fires less than this factor of the baseline.</param>
-public sealed record HazardFeatures(FeatureSet Set, double? RateAbove, double? LiftAbove, double? RateBelow, double? LiftBelow) : HazardCondition;
+public sealed record HazardFeatures(FeatureSet Set, double? RateAbove, double? LiftAbove, double? RateBelow, double? LiftBelow) : HazardLeaf
+{
+    /// <summary>Limits on the feature's mean activation over the rows in which it fires; for one feature per token, without others.</summary>
+    public MagnitudeLimits Magnitude { get; init; }
+}
+
+/// <summary>Exclusive limits on a mean activation given firing, and on its factor of the baseline's.</summary>
+public readonly record struct MagnitudeLimits(double? Above, double? Below, double? LiftAbove, double? LiftBelow)
+{
+    public bool Any => Above is not null || Below is not null || AnyLift;
+
+    public bool AnyLift => LiftAbove is not null || LiftBelow is not null;
+}
+
+/// <summary>In how many sequences a probe's score must lie above a threshold.</summary>
+/// <param name="ScoreAbove">The threshold as a score; exactly one of the two is given.</param>
+/// <param name="AboveQuantile">The threshold as a quantile of the baseline's scores.</param>
+/// <param name="RateAbove">Share of sequences above the threshold, exclusive.</param>
+/// <param name="LiftAbove">Factor of the baseline's share.</param>
+public sealed record HazardDirection(
+    Direction Direction, double? ScoreAbove, double? AboveQuantile, double? RateAbove, double? LiftAbove, double? RateBelow, double? LiftBelow) : HazardLeaf;
 
 public sealed record HazardAll(ImmutableArray<HazardCondition> Of) : HazardCondition;
 

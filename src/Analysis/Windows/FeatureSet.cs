@@ -18,6 +18,9 @@ public sealed record FeatureSet(ImmutableArray<int> Features, Within Within, Imm
     {
     }
 
+    /// <summary>One feature alone in a token is in every summary; anything else has to be counted while the window is open.</summary>
+    public bool MustBeCounted => Features.Length > 1 || Within == Within.Sequence || Without.Length > 0;
+
     /// <summary>The same for every order of writing: <c>token:90+812</c>, <c>token:90+812-41</c>.</summary>
     public string Key => $"{(Within == Within.Token ? "token" : "sequence")}:{string.Join('+', Features.Order())}{string.Concat(Without.Order().Select(feature => $"-{feature}"))}";
 }

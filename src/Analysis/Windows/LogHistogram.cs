@@ -29,6 +29,12 @@ public sealed class LogHistogram
     /// <summary>The number of a bin that is nearest to 0.</summary>
     public static double EdgeOf(int bin) => bin < 0 ? -EdgeOf(-bin) : BitConverter.Int64BitsToDouble((long)bin << MantissaShift);
 
+    /// <summary>The greatest number of a bin, or what lies just above it.</summary>
+    public static double UpperEdgeOf(int bin) => bin < 0 ? EdgeOf(bin) : EdgeOf(bin + 1);
+
+    /// <summary>The last bin that does not lie above a threshold: what <see cref="CountAbove"/> of it counts lies at or above the first edge from the threshold on.</summary>
+    public static int BinBefore(double threshold) => BinOf(threshold) is var bin && bin > 0 && EdgeOf(bin) == threshold ? bin - 1 : bin;
+
     public LogHistogram Merge(LogHistogram other)
     {
         var merged = counts.ToBuilder();

@@ -47,17 +47,32 @@ internal static class CatalogContent
 
     private static JsonObject Of(HazardCondition condition) => condition switch
     {
-        HazardFeatures features => new()
-        {
-            ["features"] = features.Set.Key,
-            ["rateAbove"] = features.RateAbove,
-            ["liftAbove"] = features.LiftAbove,
-            ["rateBelow"] = features.RateBelow,
-            ["liftBelow"] = features.LiftBelow,
-        },
+        HazardFeatures features => With(
+            new()
+            {
+                ["features"] = features.Set.Key,
+                ["rateAbove"] = features.RateAbove,
+                ["liftAbove"] = features.LiftAbove,
+                ["rateBelow"] = features.RateBelow,
+                ["liftBelow"] = features.LiftBelow,
+            },
+            ("magnitudeAbove", features.Magnitude.Above), ("magnitudeBelow", features.Magnitude.Below),
+            ("magnitudeLiftAbove", features.Magnitude.LiftAbove), ("magnitudeLiftBelow", features.Magnitude.LiftBelow)),
+        HazardDirection direction => With(
+            new() { ["direction"] = direction.Direction.Key },
+            ("scoreAbove", direction.ScoreAbove), ("aboveQuantile", direction.AboveQuantile),
+            ("rateAbove", direction.RateAbove), ("liftAbove", direction.LiftAbove), ("rateBelow", direction.RateBelow), ("liftBelow", direction.LiftBelow)),
         HazardAll all => new() { ["all"] = new JsonArray([.. all.Of.Select(Of)]) },
         HazardAny any => new() { ["any"] = new JsonArray([.. any.Of.Select(Of)]) },
         HazardNot not => new() { ["not"] = Of(not.Of) },
         _ => throw new InvalidOperationException($"no rule for {condition.GetType().Name}"),
     };
+
+    /// <summary>Only what is set: a catalog that does not use a limit keeps its hash when the language gains it.</summary>
+    private static JsonObject With(JsonObject condition, params ReadOnlySpan<(string Name, double? Value)> limits)
+    {
+        foreach (var (name, value) in limits)
+            if (value is not null) condition[name] = value;
+        return condition;
+    }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using DriftWatch.Analysis.Detection;
+using DriftWatch.Analysis.Encoding;
 using DriftWatch.Analysis.Windows;
 
 namespace DriftWatch.Analysis.Tests.Detection;
@@ -186,6 +187,164 @@ public sealed class HazardDetectorTests
         Assert.Equal("token:90+812", Some.Together(812, 90).Key);
         Assert.Equal(Some.Together(90, 812).Key, Some.Together(812, 90).Key);
         Assert.NotEqual(Some.Together(90, 812).Key, Some.InOneSequence(90, 812).Key);
+    }
+
+    [Fact]
+    public void A_feature_without_another_is_counted_where_the_other_is_silent()
+    {
+        // Feature 1 fires in 20 rows with 2 and in 10 without it; in ten sequences both fire, in five only 1.
+        var alone = Some.Summary(10, [.. Some.Sequences(10, 4, (1, 2), (2, 2)), .. Some.Sequences(5, 4, (1, 2)), .. Some.Sequences(85, 4)], OnlyOne(Within.Token), OnlyOne(Within.Sequence));
+        Finding Of(Within within, double above) => new HazardDetector(Rule(Above(OnlyOne(within), above))).Judge(alone, Some.Baseline(alone));
+
+        Assert.Equal((Verdict.Drift, Verdict.Steady), (Of(Within.Token, 9.9 / 400).Verdict, Of(Within.Token, 10.1 / 400).Verdict));
+        Assert.Equal((Verdict.Drift, Verdict.Steady), (Of(Within.Sequence, 0.049).Verdict, Of(Within.Sequence, 0.051).Verdict));
+        Assert.Equal("token:1-2", Of(Within.Token, 0).Features[0].Set);
+        Assert.Equal(["token:1-2", "sequence:1-2"], Rule(new HazardAll([Above(OnlyOne(Within.Token), 0), Above(OnlyOne(Within.Sequence), 0)])).Sets.Select(set => set.Key));
+
+        static FeatureSet OnlyOne(Within within) => new([1], within, [2]);
+    }
+
+    [Fact]
+    public void Concealment_is_caught_by_a_rule_with_without_and_by_no_rule_over_either_feature()
+    {
+        // Hazard 3 and its companion 4 fire together, as in the baseline; a concealing model suppresses 3 while 4 rises.
+        var concealed = new FeatureSet([4], Within.Sequence, [3]);
+        var rule = Rule(new HazardFeatures(concealed, RateAbove: 0.005, LiftAbove: 5, null, null));
+        HazardRule[] plain =
+        [
+            Rule(new HazardFeatures(Some.InOneSequence(3), null, LiftAbove: 2, null, null)),
+            Rule(new HazardFeatures(Some.InOneSequence(4), null, LiftAbove: 2, null, null)),
+            Rule(new HazardFeatures(Some.InOneSequence(3, 4), null, LiftAbove: 2, null, null)),
+        ];
+        WindowSummary Stream(int seed, int sequences, double together, double companionAlone, double hazardAlone)
+        {
+            var random = new Random(seed);
+            return Some.Summary(10, Enumerable.Range(0, sequences).Select(_ =>
+            {
+                var draw = random.NextDouble();
+                var rows = 1 + random.Next(8);
+                if (draw < together) return Some.Sequence(rows, (3, 1), (4, rows));
+                if (draw < together + companionAlone) return Some.Sequence(rows, (4, rows));
+                return draw < together + companionAlone + hazardAlone ? Some.Sequence(rows, (3, 1)) : Some.Sequence(rows, (1, rows));
+            }), concealed, Some.InOneSequence(3), Some.InOneSequence(4), Some.InOneSequence(3, 4));
+        }
+        var approved = Some.Baseline(Stream(seed: 1, 5000, together: 0.1, companionAlone: 0.004, hazardAlone: 0.004));
+
+        foreach (var seed in Enumerable.Range(2, 50))
+        {
+            var quiet = Stream(seed, 500, together: 0.1, companionAlone: 0.004, hazardAlone: 0.004);
+            var concealing = Stream(seed, 500, together: 0.05, companionAlone: 0.08, hazardAlone: 0.004);
+
+            Assert.Equal((Verdict.Steady, Verdict.Drift), (new HazardDetector(rule).Judge(quiet, approved).Verdict, new HazardDetector(rule).Judge(concealing, approved).Verdict));
+            Assert.All(plain, other => Assert.Equal(Verdict.Steady, new HazardDetector(other).Judge(concealing, approved).Verdict));
+        }
+    }
+
+    [Fact]
+    public void A_magnitude_is_the_mean_activation_over_the_rows_in_which_a_feature_fires()
+    {
+        var summary = Weighed(100, 3, (5, 2f), (5, 4f));
+        var usual = Some.Baseline(Weighed(1000, 3, (5, 1f), (5, 3f)));
+        Verdict Of(MagnitudeLimits limits) => new HazardDetector(Rule(Magnitude(5, limits))).Judge(summary, usual).Verdict;
+
+        Assert.Equal((Verdict.Drift, Verdict.Steady), (Of(new(Above: 2.99, null, null, null)), Of(new(Above: 3, null, null, null))));
+        Assert.Equal((Verdict.Drift, Verdict.Steady), (Of(new(null, Below: 3.01, null, null)), Of(new(null, Below: 3, null, null))));
+        Assert.Equal((Verdict.Drift, Verdict.Steady), (Of(new(null, null, LiftAbove: 1.49, null)), Of(new(null, null, LiftAbove: 1.5, null))));
+        Assert.Equal((Verdict.Drift, Verdict.Steady), (Of(new(null, null, null, LiftBelow: 1.51)), Of(new(null, null, null, LiftBelow: 1.5))));
+        Assert.Contains("magnitude 3 (2 in the baseline)", new HazardDetector(Rule(Magnitude(5, new(Above: 1, null, null, null)))).Judge(summary, usual).Because, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_magnitude_that_fewer_than_three_sequences_carry_is_unknown()
+    {
+        var usual = Some.Baseline(Weighed(1000, 3, (5, 1f)));
+        Verdict Of(int firing, MagnitudeLimits limits, Baseline? against = null) => new HazardDetector(Rule(Magnitude(5, limits))).Judge(Weighed(100, firing, (5, 9f)), against ?? usual).Verdict;
+
+        Assert.Equal((Verdict.Undecided, Verdict.Drift), (Of(2, new(Above: 1, null, null, null)), Of(3, new(Above: 1, null, null, null))));
+        Assert.Equal((Verdict.Undecided, Verdict.Undecided), (Of(0, new(null, Below: 1, null, null)), Of(3, new(null, null, LiftAbove: 1, null), Some.Baseline(Weighed(1000, 2, (5, 1f))))));
+        // A rate that fails decides whatever the magnitude.
+        Assert.Equal(Verdict.Steady, new HazardDetector(Rule(Magnitude(5, new(Above: 1, null, null, null)) with { RateAbove = 0.5 })).Judge(Weighed(100, 2, (5, 9f)), usual).Verdict);
+    }
+
+    [Fact]
+    public void A_set_that_the_window_did_not_count_is_undecided_and_not_silent()
+    {
+        var old = window with { Sets = window.Sets.Clear() };
+
+        var finding = new HazardDetector(Rule(Above(Some.Together(2, 3), 0))).Judge(old, baseline);
+
+        Assert.Equal(Verdict.Undecided, finding.Verdict);
+        Assert.Contains("was not counted in this window", finding.Because, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_direction_is_judged_by_the_share_of_sequences_above_a_score()
+    {
+        // 100 sequences, scores 0.5 but for five with 2; the baseline has five in a thousand.
+        var (now, usual) = (Scored(100, 5), Some.Baseline(Scored(1000, 5)));
+        Verdict Of(HazardDirection condition) => new HazardDetector(Rule(condition)).Judge(now, usual).Verdict;
+        var at = new HazardDirection(probe, ScoreAbove: 1.5, null, null, null, null, null);
+
+        Assert.Equal((Verdict.Drift, Verdict.Steady), (Of(at with { RateAbove = 0.049 }), Of(at with { RateAbove = 0.05 })));
+        Assert.Equal((Verdict.Drift, Verdict.Steady), (Of(at with { LiftAbove = 9 }), Of(at with { LiftAbove = 11 })));
+        Assert.Equal((Verdict.Drift, Verdict.Steady), (Of(at with { RateBelow = 0.051 }), Of(at with { LiftBelow = 9 })));
+        Assert.Equal(Verdict.Steady, Of(at with { ScoreAbove = 2.1, RateAbove = 0 }));
+        Assert.Equal(Verdict.Drift, Of(at with { ScoreAbove = -7, RateAbove = 0.99 }));
+        Assert.Equal(["direction:max:some"], now.Scores.Keys.Where(name => name.StartsWith("direction:", StringComparison.Ordinal)));
+        Assert.Same(probe, Assert.Single(Rule(at).Directions));
+        Assert.Empty(Rule(at).Sets);
+    }
+
+    [Fact]
+    public void A_direction_can_be_judged_by_a_quantile_of_the_baseline_that_it_can_know()
+    {
+        var at = new HazardDirection(probe, null, AboveQuantile: 0.99, RateAbove: 0.02, null, null, null);
+
+        Assert.Equal(Verdict.Drift, new HazardDetector(Rule(at)).Judge(Scored(100, 5), Some.Baseline(Scored(1000, 5))).Verdict);
+        Assert.Equal(Verdict.Steady, new HazardDetector(Rule(at)).Judge(Scored(100, 5), Some.Baseline(Scored(1000, 50))).Verdict);
+        Assert.Equal(Verdict.Undecided, new HazardDetector(Rule(at)).Judge(Scored(100, 5), Some.Baseline(Scored(99, 0))).Verdict);
+    }
+
+    [Fact]
+    public void A_direction_that_was_not_scored_is_undecided()
+    {
+        var at = new HazardDirection(probe, ScoreAbove: 1.5, null, RateAbove: 0.01, null, null, null);
+
+        Assert.Equal(Verdict.Undecided, new HazardDetector(Rule(at)).Judge(window, Some.Baseline(Scored(1000, 5))).Verdict);
+        Assert.Equal(Verdict.Drift, new HazardDetector(Rule(at)).Judge(Scored(100, 5), baseline).Verdict);
+        Assert.Equal(Verdict.Undecided, new HazardDetector(Rule(at with { LiftAbove = 2 })).Judge(Scored(100, 5), baseline).Verdict);
+    }
+
+    private static readonly Direction probe = new("max:some", [1f], 0, Aggregation.Max, 8);
+
+    private static WindowSummary Scored(int sequences, int high)
+    {
+        var builder = new SummaryBuilder(10, width: 1, [], [probe]);
+        var codes = new SparseCodes();
+        codes.Clear();
+        foreach (var _ in Enumerable.Range(0, 2)) codes.AddRow([1], [1f]);
+        for (var sequence = 0; sequence < sequences; sequence++) builder.AddSequence([0.25f, sequence < high ? 2f : 0.5f], codes, 0, 2, 0.2);
+        return builder.Build();
+    }
+
+    private static HazardFeatures Magnitude(int feature, MagnitudeLimits limits) => new(Some.Together(feature), null, null, null, null) { Magnitude = limits };
+
+    /// <summary>Sequences of two rows; in the first of them a feature fires with these values, one row each.</summary>
+    private static WindowSummary Weighed(int sequences, int firing, params (int Feature, float Value)[] fires)
+    {
+        var builder = new SummaryBuilder(10, width: 1, [], []);
+        var codes = new SparseCodes();
+        for (var sequence = 0; sequence < sequences; sequence++)
+        {
+            codes.Clear();
+            for (var row = 0; row < 2; row++)
+            {
+                if (sequence < firing && row < fires.Length) codes.AddRow([fires[row].Feature], [fires[row].Value]);
+                else codes.AddRow([], []);
+            }
+            builder.AddSequence([1f, 1f], codes, 0, 2, 0.2);
+        }
+        return builder.Build();
     }
 
     private static HazardFeatures Above(FeatureSet set, double rate) => new(set, rate, null, null, null);

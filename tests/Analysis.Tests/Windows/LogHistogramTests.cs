@@ -79,4 +79,23 @@ public sealed class LogHistogramTests
 
     private static LogHistogram Of(IEnumerable<double> values) =>
         LogHistogram.From(values.GroupBy(LogHistogram.BinOf).Select(bin => KeyValuePair.Create(bin.Key, (long)bin.Count())));
+
+    [Theory]
+    [InlineData(1.5)]
+    [InlineData(-1.5)]
+    [InlineData(0)]
+    [InlineData(1.2345)]
+    [InlineData(-1.2345)]
+    public void Counts_above_a_threshold_begin_at_the_next_edge(double threshold)
+    {
+        double[] values = [-9, -1.5, -1.49, -1.25, -1.24, -1.23, -1.2, -0.001, 0, 0.001, 1.2, 1.23, 1.24, 1.25, 1.49, 1.5, 1.51, 9];
+        var histogram = LogHistogram.From(values.GroupBy(LogHistogram.BinOf).Select(bin => KeyValuePair.Create(bin.Key, (long)bin.Count())));
+
+        var bin = LogHistogram.BinBefore(threshold);
+
+        var edge = LogHistogram.UpperEdgeOf(bin);
+        Assert.InRange(edge, threshold, threshold + Math.Abs(threshold) / 64 + 1e-300);
+        // A bin of positive numbers has its lower edge in it, one of negative numbers its upper.
+        Assert.Equal(values.Count(value => edge > 0 ? value >= edge : value > edge), histogram.CountAbove(bin));
+    }
 }

@@ -41,6 +41,8 @@ public sealed class ConfigurationFileTests : IDisposable
     public ConfigurationFileTests()
     {
         SaeFolder.Write(folder, "saes/base-batchtopk", Some.Dictionary());
+        folder.Write("probe.safetensors", SafetensorsFile.Of(null, SomeTensor.F32("w", [4], 1, 0, -1, 0), SomeTensor.F32("b", [], 0.5f)));
+        folder.Write("narrow.safetensors", SafetensorsFile.Of(null, SomeTensor.F32("w", [3], 1, 0, -1)));
         folder.Write("labels.csv", "feature,label,tags,parent\n12,hostile text,danger,\n9,\"shouting, loud\",,\n");
     }
 
@@ -130,6 +132,26 @@ public sealed class ConfigurationFileTests : IDisposable
     [InlineData("feature: 3, rateAbove: 0.1, within: prompt", "'prompt'. Use token or sequence")]
     [InlineData("feature: 3, together: [1, 2], rateAbove: 0.1", "here are feature and together")]
     [InlineData("rateAbove: 0.1", "here is none")]
+    [InlineData("feature: 3, without: [3, 4], liftAbove: 2", "without names feature 3, which feature names too")]
+    [InlineData("together: [3, 4], without: [5, 4], liftAbove: 2", "without names feature 4, which together names too")]
+    [InlineData("feature: 3, without: [16], liftAbove: 2", "without names feature 16; tinystories-l3/v1 has features 0 to 15")]
+    [InlineData("feature: 3, without: 4, liftAbove: 2", "without should be a list of feature numbers")]
+    [InlineData("feature: 3, without: [], liftAbove: 2", "without names no feature")]
+    [InlineData("together: [3, 4], magnitudeAbove: 2", "magnitudeAbove is about one feature by itself")]
+    [InlineData("feature: 3, without: [4], magnitudeLiftBelow: 2", "magnitudeLiftBelow is about one feature by itself")]
+    [InlineData("feature: 3, within: sequence, magnitudeBelow: 2", "magnitudeBelow is about one feature by itself")]
+    [InlineData("feature: 3, magnitudeAbove: -2", "is -2. Use a mean activation")]
+    [InlineData("direction: none.safetensors, scoreAbove: 1, rateAbove: 0.1", "direction cannot be used: Could not find")]
+    [InlineData("direction: labels.csv, scoreAbove: 1, rateAbove: 0.1", "direction cannot be used: ")]
+    [InlineData("direction: probe.safetensors, scoreAbove: 1", "direction lacks a limit. Add rateAbove, liftAbove")]
+    [InlineData("direction: probe.safetensors, rateAbove: 0.1", "direction takes one threshold. Use scoreAbove")]
+    [InlineData("direction: probe.safetensors, scoreAbove: 1, aboveQuantile: 0.9, rateAbove: 0.1", "direction takes one threshold")]
+    [InlineData("direction: probe.safetensors, aboveQuantile: 99.9, rateAbove: 0.1", "aboveQuantile is 99.9. Use 0.5 to 0.99999")]
+    [InlineData("direction: probe.safetensors, aggregate: sum, scoreAbove: 1, rateAbove: 0.1", "aggregate is 'sum'. Use max, mean or rolling")]
+    [InlineData("direction: probe.safetensors, rows: 4, scoreAbove: 1, rateAbove: 0.1", "rows is the length of a rolling mean. Add 'aggregate: rolling'")]
+    [InlineData("direction: probe.safetensors, aggregate: rolling, rows: 1, scoreAbove: 1, rateAbove: 0.1", "rows is 1. Use 2 to 1024")]
+    [InlineData("direction: narrow.safetensors, scoreAbove: 1, rateAbove: 0.1", "narrow.safetensors is a probe of width 3, but tinystories-l3/v1 has width 4")]
+    [InlineData("direction: probe.safetensors, scoreAbove: 1, rateAbove: 0.1, without: [3]", "without' is not a setting")]
     [InlineData("all: []", "is empty. List one condition or more")]
     [InlineData("any: { feature: 3 }", "should be a list: each entry begins with '- '")]
     [InlineData("not: 3", "should hold keys of its own")]
@@ -139,6 +161,35 @@ public sealed class ConfigurationFileTests : IDisposable
         var problems = Problems(Example + $"  - id: another\n    when: {{ {when} }}\n");
 
         Assert.Contains(problems, problem => problem.Contains(because, StringComparison.Ordinal) && problem.Contains($":{line + 1}:", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_whole_language_of_rules_is_read()
+    {
+        var (_, catalog) = Load(Example + """
+              - id: another
+                when:
+                  any:
+                    - { together: [3, 1], without: [7, 5], within: sequence, liftAbove: 2 }
+                    - { feature: 3, magnitudeAbove: 1, magnitudeBelow: 2, magnitudeLiftAbove: 3, magnitudeLiftBelow: 4 }
+                    - { direction: probe.safetensors, aggregate: rolling, rows: 4, scoreAbove: -1.5, rateAbove: 0.1 }
+                    - { direction: probe.safetensors, aboveQuantile: 0.999, liftAbove: 4 }
+
+            """);
+
+        var plan = Assert.Single(catalog.Models);
+        var parts = Assert.IsType<HazardAny>(plan.Hazards.Single(hazard => hazard.Id == "another").When).Of;
+        Assert.Equal("sequence:1+3-5-7", Assert.IsType<HazardFeatures>(parts[0]).Set.Key);
+        Assert.Equal(new(1, 2, 3, 4), Assert.IsType<HazardFeatures>(parts[1]).Magnitude);
+        var rolling = Assert.IsType<HazardDirection>(parts[2]);
+        Assert.Equal((Aggregation.Rolling, 4, 0.5, -1.5, 0.1), (rolling.Direction.Aggregation, rolling.Direction.RollingRows, rolling.Direction.Bias, rolling.ScoreAbove, rolling.RateAbove));
+        var quantile = Assert.IsType<HazardDirection>(parts[3]);
+        Assert.Equal((Aggregation.Max, null, 0.999, 4), (quantile.Direction.Aggregation, quantile.ScoreAbove, quantile.AboveQuantile, quantile.LiftAbove));
+        Assert.Equal(["sequence:1+3-5-7", "token:9+12"], plan.Sets.Select(set => set.Key));
+        Assert.Equal(2, plan.Directions.Length);
+        // What decides findings is in the catalog's content, the probe's numbers too.
+        folder.Write("probe.safetensors", SafetensorsFile.Of(null, SomeTensor.F32("w", [4], 1, 0, -1, 1)));
+        Assert.NotEqual(catalog.Hash, ConfigurationFile.Load(folder.File("driftwatch.yaml")).Catalog.Hash);
     }
 
     [Fact]

@@ -1,0 +1,124 @@
+using DriftWatch.Analysis.Windows;
+
+namespace DriftWatch.Analysis.Detection;
+
+/// <summary>One part of a hazard's condition in one window.</summary>
+/// <remarks>
+/// A rate above a limit counts only when at least <see cref="SequencesMinimum"/> sequences carry it, since one long prompt can hold a whole window's firings.
+/// Below needs no such proof: silence is what it looks for.
+/// Features: rate per row (within a sequence: per sequence); magnitude, the mean activation over the rows in which the feature fires. It is Undecided where the feature fires in
+/// fewer than <see cref="SequencesMinimum"/> sequences, here or, for a factor of the baseline's, there.
+/// Direction: the share of sequences whose score lies above the threshold. Scores are kept in bins of a 64th of an octave, so the threshold moves up to the next edge
+/// (by less than 1.6 %; the halves, quarters … of a power of two are edges). A quantile of the baseline is Undecided until the baseline holds 1/(1 − q) scored sequences.
+/// </remarks>
+/// <param name="Counted">The window has what this part looks at; false: it closed before the rule was in force.</param>
+/// <param name="Rate">What is compared with the limits: a rate, a share of sequences.</param>
+/// <param name="Lift">Its factor of the baseline's; 0 where that is not known.</param>
+/// <param name="Because">What was measured, for a person.</param>
+public sealed record HazardMeasure(string Name, Verdict Verdict, bool Counted, double Rate, double Lift, string Because, IReadOnlyList<FeatureEvidence> Evidence)
+{
+    public const long SequencesMinimum = 3;
+
+    public static HazardMeasure Of(HazardLeaf leaf, WindowSummary window, Baseline baseline) => leaf switch
+    {
+        HazardFeatures features => Of(features, window, baseline.Summary),
+        HazardDirection direction => Of(direction, window, baseline.Summary),
+        _ => throw new InvalidOperationException($"no rule for {leaf.GetType().Name}"),
+    };
+
+    private static HazardMeasure NotCounted(string name) =>
+        new(name, Verdict.Undecided, Counted: false, 0, 0, $"{name} was not counted in this window: it closed before the rule was in force", []);
+
+    private static HazardMeasure Of(HazardFeatures leaf, WindowSummary window, WindowSummary baseline)
+    {
+        var set = leaf.Set;
+        var name = set.MustBeCounted ? set.Key : $"feature {set.Features[0]}";
+        if (FiringOf(set, window) is not { } now) return NotCounted(name);
+        var then = FiringOf(set, baseline);
+        var (here, there) = (Side(set, now, window), Side(set, then ?? default, baseline));
+        var rates = Rates.Of(now.Rows, here.N, now.Sequences, then?.Rows, there.N);
+        var z = then is null ? 0 : Statistics.ClusteredZ(here, there);
+        var evidence = new FeatureEvidence(set.Features[0], set.MustBeCounted ? set.Key : null, there.Ratio, here.Ratio, z, Statistics.NormalP(z));
+        var because = then is not null
+            ? $"{name} fires at {here.Ratio:0.#####} ({there.Ratio:0.#####} in the baseline, lift {rates.Lift:0.0}, {now.Sequences} sequences)"
+            : $"{name} fires at {here.Ratio:0.#####} in {now.Sequences} sequences; the baseline was frozen before this set was counted, so its lift is unknown until a new baseline is";
+        var verdict = rates.Meet(leaf.RateAbove, leaf.LiftAbove, leaf.RateBelow, leaf.LiftBelow);
+        if (leaf.Magnitude.Any)
+        {
+            var (magnitude, usual) = (MagnitudeOf(set.Features[0], now, window), MagnitudeOf(set.Features[0], then ?? default, baseline));
+            verdict = Both(verdict, Meets(leaf.Magnitude, magnitude, usual));
+            because += $", with magnitude {Shown(magnitude)} ({Shown(usual)} in the baseline)";
+        }
+        return new(name, verdict, Counted: true, here.Ratio, rates.Lift, because, [evidence]);
+    }
+
+    private static Firing? FiringOf(FeatureSet set, WindowSummary summary)
+    {
+        if (summary.Sets.TryGetValue(set.Key, out var firing)) return firing;
+        return set.MustBeCounted ? null : summary.FiringOf(set.Features[0]);
+    }
+
+    private static ClusteredRatio Side(FeatureSet set, Firing firing, WindowSummary summary) =>
+        set.Within == Within.Token ? ClusteredRatio.Of(firing, summary) : ClusteredRatio.OfSequences(firing, summary);
+
+    /// <summary>Mean activation given firing; null where too few sequences carry it.</summary>
+    private static double? MagnitudeOf(int feature, Firing firing, WindowSummary summary) =>
+        firing.Sequences >= SequencesMinimum ? summary.Fired[feature].Magnitude.Value / firing.Rows : null;
+
+    private static string Shown(double? magnitude) => magnitude is { } known ? $"{known:0.####}" : "unknown: it fires in too few sequences";
+
+    private static Verdict Meets(MagnitudeLimits limits, double? magnitude, double? usual)
+    {
+        if (magnitude is not { } now) return Verdict.Undecided;
+        if ((limits.Above is { } above && !(now > above)) || (limits.Below is { } below && !(now < below))) return Verdict.Steady;
+        if (!limits.AnyLift) return Verdict.Drift;
+        if (usual is not > 0) return Verdict.Undecided;
+        var factor = now / usual.Value;
+        return (limits.LiftAbove is { } more && !(factor > more)) || (limits.LiftBelow is { } less && !(factor < less)) ? Verdict.Steady : Verdict.Drift;
+    }
+
+    private static Verdict Both(Verdict a, Verdict b) =>
+        a == Verdict.Steady || b == Verdict.Steady ? Verdict.Steady : a == Verdict.Undecided || b == Verdict.Undecided ? Verdict.Undecided : Verdict.Drift;
+
+    private static HazardMeasure Of(HazardDirection leaf, WindowSummary window, WindowSummary baseline)
+    {
+        var name = leaf.Direction.ScoreName;
+        var (now, then) = (window.Score(name), baseline.Score(name));
+        if (now.Total == 0) return NotCounted(name);
+        var known = then.Total > 0;
+        int above;
+        if (leaf.ScoreAbove is { } score) above = LogHistogram.BinBefore(score);
+        else
+        {
+            var quantile = leaf.AboveQuantile!.Value;
+            var needed = Math.Ceiling(1 / (1 - quantile));
+            if (then.Total < needed)
+                return new(name, Verdict.Undecided, Counted: true, 0, 0, $"{name}: the baseline holds {then.Total} scored sequences, and its quantile {quantile} takes {needed}", []);
+            above = then.QuantileBin(quantile);
+        }
+        var (hits, usual) = (now.CountAbove(above), then.CountAbove(above));
+        var rates = Rates.Of(hits, now.Total, hits, known ? usual : null, then.Total);
+        var because = $"{name} is above {LogHistogram.UpperEdgeOf(above):0.####} in {rates.Rate:0.#####} of {now.Total} sequences "
+            + (known ? $"({(double)usual / then.Total:0.#####} in the baseline, lift {rates.Lift:0.0})" : "; the baseline was frozen before this probe was scored, so its lift is unknown until a new baseline is");
+        return new(name, rates.Meet(leaf.RateAbove, leaf.LiftAbove, leaf.RateBelow, leaf.LiftBelow), Counted: true, rates.Rate, rates.Lift, because, []);
+    }
+
+    /// <summary>Counts of both sides against limits.</summary>
+    private readonly record struct Rates(double Rate, double Lift, bool HasBaseline, long Sequences)
+    {
+        /// <param name="sequences">That carry the count in the window.</param>
+        /// <param name="usual">The baseline's count; null: it has not counted this.</param>
+        public static Rates Of(double count, double n, long sequences, double? usual, double usualN) =>
+            new(n > 0 ? count / n : 0, usual is { } then ? (count + 0.5) / (n + 1) / ((then + 0.5) / (usualN + 1)) : 0, usual is not null, sequences);
+
+        public Verdict Meet(double? rateAbove, double? liftAbove, double? rateBelow, double? liftBelow)
+        {
+            if (rateAbove is { } above && !(Rate > above && Sequences >= SequencesMinimum)) return Verdict.Steady;
+            if (rateBelow is { } below && !(Rate < below)) return Verdict.Steady;
+            if (liftAbove is null && liftBelow is null) return Verdict.Drift;
+            if (!HasBaseline) return Verdict.Undecided;
+            if (liftAbove is { } more && !(Lift > more && Sequences >= SequencesMinimum)) return Verdict.Steady;
+            return liftBelow is { } less && !(Lift < less) ? Verdict.Steady : Verdict.Drift;
+        }
+    }
+}
