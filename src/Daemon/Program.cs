@@ -9,5 +9,7 @@ var root = new RootCommand("DriftWatch notices when a fine-tuned language model 
     AnalyzeCommand.Create(),
     SendCommand.Create(),
     SaeCommand.Create(),
+    FingerprintCommand.Create(),
+    HazardsCommand.Create(),
 };
 return await CommandLine.RunAsync(root, args);

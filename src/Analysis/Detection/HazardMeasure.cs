@@ -10,6 +10,7 @@ namespace DriftWatch.Analysis.Detection;
 /// fewer than <see cref="SequencesMinimum"/> sequences, here or, for a factor of the baseline's, there.
 /// Direction: the share of sequences whose score lies above the threshold. Scores are kept in bins of a 64th of an octave, so the threshold moves up to the next edge
 /// (by less than 1.6 %; the halves, quarters … of a power of two are edges). A quantile of the baseline is Undecided until the baseline holds 1/(1 − q) scored sequences.
+/// Fingerprint: the cosine of the window's drift with the known one (<see cref="FingerprintMatch"/>); it stands where others have their rate and lift.
 /// </remarks>
 /// <param name="Counted">The window has what this part looks at; false: it closed before the rule was in force.</param>
 /// <param name="Rate">What is compared with the limits: a rate, a share of sequences.</param>
@@ -23,6 +24,7 @@ public sealed record HazardMeasure(string Name, Verdict Verdict, bool Counted, d
     {
         HazardFeatures features => Of(features, window, baseline.Summary),
         HazardDirection direction => Of(direction, window, baseline.Summary),
+        HazardFingerprint fingerprint => Of(fingerprint, window, baseline),
         _ => throw new InvalidOperationException($"no rule for {leaf.GetType().Name}"),
     };
 
@@ -102,6 +104,25 @@ public sealed record HazardMeasure(string Name, Verdict Verdict, bool Counted, d
             + (known ? $"({(double)usual / then.Total:0.#####} in the baseline, lift {rates.Lift:0.0})" : "; the baseline was frozen before this probe was scored, so its lift is unknown until a new baseline is");
         return new(name, rates.Meet(leaf.RateAbove, leaf.LiftAbove, leaf.RateBelow, leaf.LiftBelow), Counted: true, rates.Rate, rates.Lift, because, []);
     }
+
+    private static HazardMeasure Of(HazardFingerprint leaf, WindowSummary window, Baseline baseline)
+    {
+        var known = leaf.Fingerprint;
+        var match = FingerprintMatch.Of(known, DriftVector.Of(window, baseline.Summary, baseline.FiringF), [.. baseline.FiringF.Select(firing => firing.Rows)], leaf.PBelow, leaf.CosineAbove);
+        var holds = match.Cosine > leaf.CosineAbove && match.P < leaf.PBelow;
+        var because = $"the drift has cosine {match.Cosine:0.00} with that from {known.From} to {known.To}"
+            + (match.Cosine > leaf.CosineAbove ? $" (p {match.P:0.0e+00} by permutation of features, {match.Shared.Count} of {known.Drift.Count} moved the same way)" : "");
+        var nowF = window.FiringF();
+        var evidence = match.Shared.Take(Finding.FeaturesMaximum).Select(feature =>
+        {
+            var (here, there) = (ClusteredRatio.Of(nowF[feature], window), ClusteredRatio.Of(baseline.FiringF[feature], baseline.Summary));
+            var z = Statistics.ClusteredZ(here, there);
+            return new FeatureEvidence(feature, null, there.Ratio, here.Ratio, z, Statistics.NormalP(z));
+        });
+        return new(NameOf(known), holds ? Verdict.Drift : Verdict.Steady, Counted: true, match.Cosine, match.Cosine, because, holds ? [.. evidence] : []);
+    }
+
+    private static string NameOf(Fingerprint fingerprint) => $"fingerprint {fingerprint.To}";
 
     /// <summary>Counts of both sides against limits.</summary>
     private readonly record struct Rates(double Rate, double Lift, bool HasBaseline, long Sequences)

@@ -65,6 +65,11 @@ public readonly record struct MagnitudeLimits(double? Above, double? Below, doub
 public sealed record HazardDirection(
     Direction Direction, double? ScoreAbove, double? AboveQuantile, double? RateAbove, double? LiftAbove, double? RateBelow, double? LiftBelow) : HazardLeaf;
 
+/// <summary>How much the window's drift must look like a known one.</summary>
+/// <param name="CosineAbove">Exclusive.</param>
+/// <param name="PBelow">Of the permutation test, exclusive.</param>
+public sealed record HazardFingerprint(Fingerprint Fingerprint, double CosineAbove, double PBelow) : HazardLeaf;
+
 public sealed record HazardAll(ImmutableArray<HazardCondition> Of) : HazardCondition;
 
 public sealed record HazardAny(ImmutableArray<HazardCondition> Of) : HazardCondition;

@@ -1,5 +1,6 @@
 using DriftWatch.Analysis.Windows;
 using MathNet.Numerics;
+using MathNet.Numerics.Distributions;
 
 namespace DriftWatch.Analysis.Detection;
 
@@ -34,6 +35,14 @@ public static class Statistics
     {
         if (marked > total - chosen) return 0;
         return Math.Exp(LogBinomial(total - chosen, marked) - LogBinomial(total, marked));
+    }
+
+    /// <summary>Interval for a share of which <paramref name="hits"/> of <paramref name="trials"/> were seen: exact, never too narrow (Clopper and Pearson 1934).</summary>
+    /// <remarks>Quantiles of Beta(k, n − k + 1) and Beta(k + 1, n − k). Independent trials.</remarks>
+    public static (double Low, double High) ClopperPearson(long hits, long trials, double confidence)
+    {
+        var tail = (1 - confidence) / 2;
+        return (hits == 0 ? 0 : Beta.InvCDF(hits, trials - hits + 1, tail), hits == trials ? 1 : Beta.InvCDF(hits + 1, trials - hits, 1 - tail));
     }
 
     private static double LogBinomial(long n, long k) => SpecialFunctions.GammaLn(n + 1) - SpecialFunctions.GammaLn(k + 1) - SpecialFunctions.GammaLn(n - k + 1);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using DriftWatch.Alerts.EventLog;
 using DriftWatch.Analysis.Activations;
 using DriftWatch.Daemon.Configuration;
 
@@ -68,6 +69,20 @@ public static class CommandLine
     public static Option<string> ConfigOption() => new("--config") { Description = "The configuration: one YAML file, or a folder of them.", Required = true };
 
     public static Option<bool> JsonOption() => new("--json") { Description = "Print one JSON object instead of text." };
+
+    /// <summary>A log that is there already and is only read.</summary>
+    public static Option<string> StoredLogOption() => new("--log") { Description = "The event log to read: sqlite:PATH. Nothing is written to it.", Required = true };
+
+    public static OpenedLog OpenStored(string address)
+    {
+        if (EventLogAddress.Problem(address) is { } problem) throw new UsageException($"--log: {problem}");
+        // Opening makes a file where none is; an empty log would then be told from a wrong name by nobody.
+        if (address.Split(':', 2) is ["sqlite", var path] && !File.Exists(path)) throw new UsageException($"--log: {path}: no such file. Name the log of a daemon or of 'driftwatch analyze'.");
+        return EventLogAddress.Open(address, TimeProvider.System);
+    }
+
+    public static MonitorId Monitor(string text) =>
+        MonitorId.TryParse(text, out var monitor) ? monitor : throw new UsageException($"'{text}' is no monitor. Use model@version/hook, as in acme/support-bot@2026-11-20.3/blocks.12.hook_resid_post.");
 
     /// <summary>Files as given; a folder stands for the .safetensors files in it, in order of name.</summary>
     public static IReadOnlyList<string> Files(IEnumerable<string> paths)

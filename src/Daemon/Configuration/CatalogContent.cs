@@ -62,6 +62,7 @@ internal static class CatalogContent
             new() { ["direction"] = direction.Direction.Key },
             ("scoreAbove", direction.ScoreAbove), ("aboveQuantile", direction.AboveQuantile),
             ("rateAbove", direction.RateAbove), ("liftAbove", direction.LiftAbove), ("rateBelow", direction.RateBelow), ("liftBelow", direction.LiftBelow)),
+        HazardFingerprint fingerprint => new() { ["fingerprint"] = fingerprint.Fingerprint.Hash, ["cosineAbove"] = fingerprint.CosineAbove, ["pBelow"] = fingerprint.PBelow },
         HazardAll all => new() { ["all"] = new JsonArray([.. all.Of.Select(Of)]) },
         HazardAny any => new() { ["any"] = new JsonArray([.. any.Of.Select(Of)]) },
         HazardNot not => new() { ["not"] = Of(not.Of) },

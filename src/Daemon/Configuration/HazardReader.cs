@@ -6,12 +6,14 @@ using DriftWatch.Analysis.Windows;
 
 namespace DriftWatch.Daemon.Configuration;
 
-/// <summary>The <c>when</c> of a hazard: all, any, not over features, features together, and probe directions.</summary>
+/// <summary>The <c>when</c> of a hazard: all, any, not over features, features together, probe directions and fingerprints.</summary>
 internal static class HazardReader
 {
     private const int DepthMaximum = 16;
     private const int RollingRows = 8;
     private const int RollingRowsMaximum = 1024;
+    private const double FingerprintP = 0.001;
+    private const double FingerprintPMinimum = 1e-5;
 
     private static readonly string[] rates = ["rateAbove", "liftAbove", "rateBelow", "liftBelow"];
     private static readonly string[] magnitudes = ["magnitudeAbove", "magnitudeBelow", "magnitudeLiftAbove", "magnitudeLiftBelow"];
@@ -24,10 +26,10 @@ internal static class HazardReader
             section.Problem($"conditions are nested more than {DepthMaximum} deep. Write the rule flatter.");
             return null;
         }
-        var kinds = new[] { "feature", "together", "direction", "all", "any", "not" }.Where(section.Has).ToArray();
+        var kinds = new[] { "feature", "together", "direction", "fingerprint", "all", "any", "not" }.Where(section.Has).ToArray();
         if (kinds is not [var kind])
         {
-            section.Problem($"a condition has one of feature, together, direction, all, any, not; here {(kinds.Length == 0 ? "is none" : "are " + string.Join(" and ", kinds))}.");
+            section.Problem($"a condition has one of feature, together, direction, fingerprint, all, any, not; here {(kinds.Length == 0 ? "is none" : "are " + string.Join(" and ", kinds))}.");
             section.RefuseUnknown();
             return null;
         }
@@ -37,6 +39,7 @@ internal static class HazardReader
             "any" => ReadParts(section, "any", space, depth) is { } parts ? new HazardAny(parts) : null,
             "not" => section.Section("not") is { } of && Read(of, space, depth + 1) is { } negated ? new HazardNot(negated) : null,
             "direction" => ReadDirection(section, space),
+            "fingerprint" => ReadFingerprint(section, space),
             _ => ReadFeatures(section, kind, space),
         };
         section.RefuseUnknown();
@@ -101,6 +104,28 @@ internal static class HazardReader
             return null;
         }
         return new(direction, scoreAbove, scoreAbove is null ? quantile : null, rateAbove, liftAbove, rateBelow, liftBelow);
+    }
+
+    private static HazardFingerprint? ReadFingerprint(YamlSection section, CanonicalSpace? space)
+    {
+        var file = section.Text("fingerprint");
+        var cosine = section.Number<double>("cosineAbove", "a cosine, as in 0.3");
+        var p = section.Number<double>("pBelow", "a p-value, as in 0.001") ?? FingerprintP;
+        if (!section.Has("cosineAbove")) section.Problem("fingerprint lacks cosineAbove. Write, say, 'cosineAbove: 0.3': how much the drift must look like it.");
+        if (cosine is not null and not (>= 0 and < 1)) section.Problem("cosineAbove", $"is {cosine}. Use 0 up to 1: 0 is nothing in common, 1 the same direction.");
+        if (p is not (>= FingerprintPMinimum and <= 0.5)) section.Problem("pBelow", $"is {p}. Use {FingerprintPMinimum} to 0.5; each smaller p-value takes more permutations.");
+        if (file is null || Open(section, "fingerprint", file, Fingerprint.Read) is not { } known || cosine is null) return null;
+        if (space is not null && known.Dictionary != space.Dictionary.Hash)
+        {
+            section.Problem("fingerprint", $"{file} was made with another dictionary ({known.Dictionary[..Math.Min(12, known.Dictionary.Length)]}…, space {known.Space}) than that of {space.Id} ({space.Dictionary.Hash[..12]}…): its features are not these. Make it again with 'driftwatch fingerprint'.");
+            return null;
+        }
+        if (space is not null && known.Drift.Keys.Last() >= space.Dictionary.Features)
+        {
+            section.Problem("fingerprint", $"{file} names feature {known.Drift.Keys.Last()}; {space.Id} has features 0 to {space.Dictionary.Features - 1}.");
+            return null;
+        }
+        return new(known, cosine.Value, p);
     }
 
     private static T? Open<T>(YamlSection section, string key, string file, Func<Stream, string, T> read)

@@ -25,6 +25,18 @@ public sealed class StatisticsTests
     }
 
     [Fact]
+    public void The_interval_of_a_share_is_SciPys()
+    {
+        foreach (var expected in Cases("clopperPearson"))
+        {
+            var (low, high) = Statistics.ClopperPearson((long)Number(expected, "hits"), (long)Number(expected, "trials"), Number(expected, "confidence"));
+
+            Close(Number(expected, "low"), low, 1e-6);
+            Close(Number(expected, "high"), high, 1e-6);
+        }
+    }
+
+    [Fact]
     public void Benjamini_Hochberg_rejects_what_the_adjusted_p_values_reject()
     {
         foreach (var expected in Cases("benjaminiHochberg"))

@@ -125,6 +125,15 @@ def firing():
     return cases
 
 
+def clopper_pearson():
+    cases = []
+    for hits, trials in [(0, 1), (1, 1), (0, 30), (1, 30), (3, 100), (50, 100), (99, 100), (100, 100), (2, 2880), (17, 20000), (0, 100000), (99999, 100000)]:
+        for confidence in [0.9, 0.95, 0.999]:
+            interval = stats.binomtest(hits, trials).proportion_ci(confidence, method="exact")
+            cases.append({"hits": hits, "trials": trials, "confidence": confidence, "low": float(interval.low), "high": float(interval.high)})
+    return cases
+
+
 numbers = {
     "normalP": normal_p(),
     "noneChosenP": none_chosen_p(),
@@ -132,6 +141,7 @@ numbers = {
     "clusteredZ": clustered_z(),
     "fvu": fvu(),
     "firing": firing(),
+    "clopperPearson": clopper_pearson(),
 }
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "statistics.json"), "w", encoding="utf-8") as file:
     file.write("{\n" + ",\n".join(f'"{name}": ' + "[\n" + ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases) + "\n]" for name, cases in numbers.items()) + "\n}\n")

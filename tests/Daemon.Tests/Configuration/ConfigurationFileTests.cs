@@ -1,6 +1,8 @@
+using System.Collections.Immutable;
 using System.Text;
 using DriftWatch.Analysis;
 using DriftWatch.Analysis.Detection;
+using DriftWatch.Analysis.Encoding.Formats;
 using DriftWatch.Analysis.Windows;
 using DriftWatch.Daemon.Configuration;
 using DriftWatch.Support;
@@ -43,6 +45,10 @@ public sealed class ConfigurationFileTests : IDisposable
         SaeFolder.Write(folder, "saes/base-batchtopk", Some.Dictionary());
         folder.Write("probe.safetensors", SafetensorsFile.Of(null, SomeTensor.F32("w", [4], 1, 0, -1, 0), SomeTensor.F32("b", [], 0.5f)));
         folder.Write("narrow.safetensors", SafetensorsFile.Of(null, SomeTensor.F32("w", [3], 1, 0, -1)));
+        var drift = Enumerable.Range(0, 6).ToImmutableSortedDictionary(feature => feature, feature => feature - 2.5);
+        folder.Write("foreign.json", new Fingerprint("elsewhere/v1", new('e', 64), "m@base/h", "m@bad/h", 10, 10, drift).Write());
+        var dictionary = DictionaryReader.Read(new DirectoryFiles(folder.File("saes/base-batchtopk")), new(null, null)).Hash;
+        folder.Write("bad.json", new Fingerprint("tinystories-l3/v1", dictionary, "m@base/h", "m@bad/h", 10, 10, drift).Write());
         folder.Write("labels.csv", "feature,label,tags,parent\n12,hostile text,danger,\n9,\"shouting, loud\",,\n");
     }
 
@@ -151,6 +157,13 @@ public sealed class ConfigurationFileTests : IDisposable
     [InlineData("direction: probe.safetensors, rows: 4, scoreAbove: 1, rateAbove: 0.1", "rows is the length of a rolling mean. Add 'aggregate: rolling'")]
     [InlineData("direction: probe.safetensors, aggregate: rolling, rows: 1, scoreAbove: 1, rateAbove: 0.1", "rows is 1. Use 2 to 1024")]
     [InlineData("direction: narrow.safetensors, scoreAbove: 1, rateAbove: 0.1", "narrow.safetensors is a probe of width 3, but tinystories-l3/v1 has width 4")]
+    [InlineData("fingerprint: bad.json", "fingerprint lacks cosineAbove. Write, say, 'cosineAbove: 0.3'")]
+    [InlineData("fingerprint: bad.json, cosineAbove: 1", "cosineAbove is 1. Use 0 up to 1")]
+    [InlineData("fingerprint: bad.json, cosineAbove: 0.3, pBelow: 0", "pBelow is 0. Use 1E-05 to 0.5")]
+    [InlineData("fingerprint: labels.csv, cosineAbove: 0.3", "it is no fingerprint")]
+    [InlineData("fingerprint: none.json, cosineAbove: 0.3", "fingerprint cannot be used: Could not find")]
+    [InlineData("fingerprint: foreign.json, cosineAbove: 0.3", "foreign.json was made with another dictionary (eeeeeeeeeeee…, space elsewhere/v1) than that of tinystories-l3/v1")]
+    [InlineData("fingerprint: bad.json, cosineAbove: 0.3, rateAbove: 0.1", "rateAbove' is not a setting")]
     [InlineData("direction: probe.safetensors, scoreAbove: 1, rateAbove: 0.1, without: [3]", "without' is not a setting")]
     [InlineData("all: []", "is empty. List one condition or more")]
     [InlineData("any: { feature: 3 }", "should be a list: each entry begins with '- '")]
@@ -174,6 +187,7 @@ public sealed class ConfigurationFileTests : IDisposable
                     - { feature: 3, magnitudeAbove: 1, magnitudeBelow: 2, magnitudeLiftAbove: 3, magnitudeLiftBelow: 4 }
                     - { direction: probe.safetensors, aggregate: rolling, rows: 4, scoreAbove: -1.5, rateAbove: 0.1 }
                     - { direction: probe.safetensors, aboveQuantile: 0.999, liftAbove: 4 }
+                    - { fingerprint: bad.json, cosineAbove: 0.25, pBelow: 0.01 }
 
             """);
 
@@ -185,6 +199,8 @@ public sealed class ConfigurationFileTests : IDisposable
         Assert.Equal((Aggregation.Rolling, 4, 0.5, -1.5, 0.1), (rolling.Direction.Aggregation, rolling.Direction.RollingRows, rolling.Direction.Bias, rolling.ScoreAbove, rolling.RateAbove));
         var quantile = Assert.IsType<HazardDirection>(parts[3]);
         Assert.Equal((Aggregation.Max, null, 0.999, 4), (quantile.Direction.Aggregation, quantile.ScoreAbove, quantile.AboveQuantile, quantile.LiftAbove));
+        var fingerprint = Assert.IsType<HazardFingerprint>(parts[4]);
+        Assert.Equal(("m@bad/h", 0.25, 0.01), (fingerprint.Fingerprint.To, fingerprint.CosineAbove, fingerprint.PBelow));
         Assert.Equal(["sequence:1+3-5-7", "token:9+12"], plan.Sets.Select(set => set.Key));
         Assert.Equal(2, plan.Directions.Length);
         // What decides findings is in the catalog's content, the probe's numbers too.

@@ -92,12 +92,69 @@ public sealed class CommandTests : IClassFixture<SampleMessages>
     [InlineData("3", "no dictionary that DriftWatch reads", "sae", "inspect", "FOLDER")]
     [InlineData("2", "--to is 'ftp://x'", "send", "FOLDER", "--to", "ftp://x")]
     [InlineData("2", "'--config' is required", "run")]
+    [InlineData("2", "no such file. Name the log of a daemon", "hazards", "test", "--config", "CATALOG", "--log", "sqlite:nowhere.db")]
+    [InlineData("2", "'base' is no monitor. Use model@version/hook", "hazards", "test", "--config", "CATALOG", "--log", "memory:", "--quiet", "base")]
+    [InlineData("2", "holds no window of tinystories-260k@x/h", "hazards", "test", "--config", "CATALOG", "--log", "memory:", "--monitor", "tinystories-260k@x/h")]
+    [InlineData("2", "the configuration has no model m at h", "fingerprint", "m@a/h", "m@b/h", "--config", "CATALOG", "--log", "memory:", "--out", "x.json")]
+    [InlineData("2", "holds no window of tinystories-260k@a/blocks.2.hook_resid_post", "fingerprint", "tinystories-260k@a/blocks.2.hook_resid_post", "tinystories-260k@b/blocks.2.hook_resid_post", "--config", "CATALOG", "--log", "memory:", "--out", "x.json")]
+    [InlineData("2", "--features is 1. Use 5 or more", "fingerprint", "m@a/h", "m@b/h", "--config", "CATALOG", "--log", "memory:", "--out", "x.json", "--features", "1")]
     public async Task What_is_wrong_is_said_with_an_exit_code(string code, string sentence, params string[] args)
     {
-        var run = await Program.RunAsync([.. args.Select(arg => arg == "FOLDER" ? sample.Folder : arg)]);
+        var run = await Program.RunAsync([.. args.Select(arg => arg switch { "FOLDER" => sample.Folder, "CATALOG" => sample.Catalog, _ => arg })]);
 
         Assert.Equal(code, run.ExitCode.ToString());
         Assert.Contains(sentence, run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_rule_is_tried_on_what_is_stored_and_nothing_is_written()
+    {
+        var log = sample.NewLog();
+        await Program.RunAsync(["analyze", sample.Folder, "--config", sample.Catalog, "--log", log]);
+        var before = await Content(log);
+
+        var run = await Program.RunAsync(["hazards", "test", "--config", sample.Catalog, "--log", log, "--json"]);
+        var text = await Program.RunAsync(["hazards", "test", "--config", sample.Catalog, "--log", log, "--monitor", "tinystories-260k@control/blocks.2.hook_resid_post"]);
+
+        Assert.Equal((0, ""), (run.ExitCode, run.Error));
+        var rule = Assert.Single(JsonDocument.Parse(run.Output).RootElement.GetProperty("rules").EnumerateArray());
+        Assert.Equal(("backdoor-hostile", 0), (rule.GetProperty("rule").GetString(), rule.GetProperty("quietHeld").GetInt32()));
+        Assert.True(rule.GetProperty("quietWindows").GetInt32() > 3);
+        Assert.InRange(rule.GetProperty("falsePositiveInterval").GetProperty("high").GetDouble(), 0.01, 0.7);
+        var alerted = rule.GetProperty("monitors").EnumerateArray().Where(monitor => monitor.GetProperty("alerts").GetInt32() > 0).Select(monitor => monitor.GetProperty("monitor").GetString());
+        Assert.Equal(["tinystories-260k@backdoor-10%/blocks.2.hook_resid_post", "tinystories-260k@backdoor-50%/blocks.2.hook_resid_post"], alerted);
+        Assert.Contains("held in 0 of", text.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("@base/", text.Output, StringComparison.Ordinal);
+        Assert.Equal(before, await Content(log));
+    }
+
+    [Fact]
+    public async Task A_fingerprint_of_two_versions_is_a_rule_that_knows_the_second()
+    {
+        var (log, again) = (sample.NewLog(), sample.NewLog());
+        await Program.RunAsync(["analyze", sample.Folder, "--config", sample.Catalog, "--log", log]);
+        var print = Path.Combine(sample.Folder, "..", "bad.json");
+
+        var made = await Program.RunAsync(
+            ["fingerprint", "tinystories-260k@base/blocks.2.hook_resid_post", "tinystories-260k@backdoor-50%/blocks.2.hook_resid_post", "--log", log, "--config", sample.Catalog, "--out", print]);
+        var catalog = Path.Combine(sample.Folder, "..", "print.yaml");
+        await File.WriteAllTextAsync(
+            catalog,
+            (await File.ReadAllTextAsync(sample.Catalog, TestContext.Current.CancellationToken))
+                .Replace("sae: sae", $"sae: {SampleMessages.Sample}/sae", StringComparison.Ordinal)
+                .Replace("labels: labels.csv", "", StringComparison.Ordinal)
+                .Replace("hazards:", "hazards:\n  - id: known\n    when: { fingerprint: bad.json, cosineAbove: 0.4 }", StringComparison.Ordinal),
+            TestContext.Current.CancellationToken);
+        var run = await Program.RunAsync(["hazards", "test", "--config", catalog, "--log", log, "--json"]);
+
+        Assert.Equal((0, ""), (made.ExitCode, made.Error));
+        Assert.Contains("features that moved from tinystories-260k@base", made.Output, StringComparison.Ordinal);
+        Assert.Equal((0, ""), (run.ExitCode, run.Error));
+        var rule = JsonDocument.Parse(run.Output).RootElement.GetProperty("rules").EnumerateArray().Single(each => each.GetProperty("rule").GetString() == "known");
+        var heldOf = rule.GetProperty("monitors").EnumerateArray().ToDictionary(
+            monitor => monitor.GetProperty("monitor").GetString()!.Split('@', '/')[1], monitor => (monitor.GetProperty("held").GetInt32(), monitor.GetProperty("judged").GetInt32()));
+        Assert.Equal(heldOf["backdoor-50%"].Item2, heldOf["backdoor-50%"].Item1);
+        Assert.All(["base", "control"], version => Assert.Equal(0, heldOf[version].Item1));
     }
 
     [Fact]
