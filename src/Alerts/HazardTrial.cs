@@ -22,7 +22,8 @@ public sealed record Spread(double Minimum, double Median, double Maximum)
 /// <param name="NotCounted">Windows that closed before the rule was in force and cannot say.</param>
 /// <param name="Rate">What is compared with the limits (a fingerprint: the cosine), over the windows that can.</param>
 /// <param name="Lift">Its factor of the baseline's; null where the baseline cannot say.</param>
-public sealed record TrialPart(string Name, int NotCounted, Spread? Rate, Spread? Lift);
+/// <param name="Magnitude">Where the part limits it.</param>
+public sealed record TrialPart(string Name, int NotCounted, Spread? Rate, Spread? Lift, Spread? Magnitude);
 
 /// <summary>How a rule would have done on one monitor's stored windows.</summary>
 /// <param name="Windows">Stored windows with the dictionary, transform and rows of the configuration.</param>
@@ -50,6 +51,9 @@ public sealed class HazardTrial
 {
     /// <summary>Of the interval for false positives.</summary>
     public const double Confidence = 0.95;
+
+    /// <summary>How the reason begins when a window closed before the rule was in force.</summary>
+    public const string NotCounted = "not counted";
 
     private readonly Catalog catalog;
     private readonly IReadOnlySet<MonitorId> quiet;
@@ -131,7 +135,7 @@ public sealed class HazardTrial
             if (finding.Verdict == Verdict.Undecided)
             {
                 var kind = summary.Sequences < rule.MinimumSequences ? "sequences" : measures[^1].Any(part => !part.Counted) ? "counted" : "other";
-                undecided.Add((kind, kind == "counted" ? $"not counted: {string.Join(", ", measures[^1].Where(part => !part.Counted).Select(part => part.Name))}" : finding.Because));
+                undecided.Add((kind, kind == "counted" ? $"{NotCounted}: {string.Join(", ", measures[^1].Where(part => !part.Counted).Select(part => part.Name))}" : finding.Because));
             }
             else
             {
@@ -152,8 +156,9 @@ public sealed class HazardTrial
         var parts = Enumerable.Range(0, measures.Count == 0 ? 0 : measures[0].Count)
             .Select(at => measures.Select(window => window[at]).ToArray())
             .Select(part => new TrialPart(
-                part[0].Name, part.Count(measure => !measure.Counted), Spread.Of(part.Where(measure => measure.Counted).Select(measure => measure.Rate)), Spread.Of(part.Where(measure => measure.Lift > 0).Select(measure => measure.Lift))))
-            .DistinctBy(part => part.Name);
+                part[0].Name, part.Count(measure => !measure.Counted), Spread.Of(part.Where(measure => measure.Counted).Select(measure => measure.Rate)), Spread.Of(part.Where(measure => measure.Lift > 0).Select(measure => measure.Lift)),
+                Spread.Of(part.Select(measure => measure.Magnitude).OfType<double>())))
+            .Distinct();
         var reasons = undecided.GroupBy(entry => entry.Kind).OrderByDescending(group => group.Count()).ThenBy(group => group.Key, StringComparer.Ordinal).Select(group => (group.First().Because, group.Count()));
         return new(monitor, probe, entries.Count, judgedCount, held, alerts, quietCount, quietHeld, [.. parts], [.. reasons]);
     }

@@ -20,6 +20,9 @@ public sealed record HazardMeasure(string Name, Verdict Verdict, bool Counted, d
 {
     public const long SequencesMinimum = 3;
 
+    /// <summary>Of a feature whose magnitude is limited; null where too few sequences carry it, or nobody asked.</summary>
+    public double? Magnitude { get; init; }
+
     public static HazardMeasure Of(HazardLeaf leaf, WindowSummary window, Baseline baseline) => leaf switch
     {
         HazardFeatures features => Of(features, window, baseline.Summary),
@@ -45,13 +48,14 @@ public sealed record HazardMeasure(string Name, Verdict Verdict, bool Counted, d
             ? $"{name} fires at {here.Ratio:0.#####} ({there.Ratio:0.#####} in the baseline, lift {rates.Lift:0.0}, {now.Sequences} sequences)"
             : $"{name} fires at {here.Ratio:0.#####} in {now.Sequences} sequences; the baseline was frozen before this set was counted, so its lift is unknown until a new baseline is";
         var verdict = rates.Meet(leaf.RateAbove, leaf.LiftAbove, leaf.RateBelow, leaf.LiftBelow);
+        double? magnitude = null;
         if (leaf.Magnitude.Any)
         {
-            var (magnitude, usual) = (MagnitudeOf(set.Features[0], now, window), MagnitudeOf(set.Features[0], then ?? default, baseline));
+            (magnitude, var usual) = (MagnitudeOf(set.Features[0], now, window), MagnitudeOf(set.Features[0], then ?? default, baseline));
             verdict = Both(verdict, Meets(leaf.Magnitude, magnitude, usual));
             because += $", with magnitude {Shown(magnitude)} ({Shown(usual)} in the baseline)";
         }
-        return new(name, verdict, Counted: true, here.Ratio, rates.Lift, because, [evidence]);
+        return new(name, verdict, Counted: true, here.Ratio, rates.Lift, because, [evidence]) { Magnitude = magnitude };
     }
 
     private static Firing? FiringOf(FeatureSet set, WindowSummary summary)

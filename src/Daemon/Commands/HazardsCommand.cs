@@ -74,17 +74,19 @@ public static class HazardsCommand
         output.WriteLine(result.FalsePositives is var (low, high)
             ? $"  held in {result.QuietHeld} of {result.Quiet} quiet windows: false positives {Share((double)result.QuietHeld / result.Quiet)} (95 % interval {Share(low)} to {Share(high)})"
             : "  no quiet window could be judged: nothing is known of its false positives");
+        if (!result.Monitors.IsEmpty) output.WriteLine("  per window: smallest / median / largest rate (a fingerprint: cosine), its lift over the baseline's");
         if (result.Monitors.IsEmpty) output.WriteLine("  no stored window of a monitor that it watches");
         foreach (var monitor in result.Monitors)
         {
             output.WriteLine($"  {monitor.Monitor}{(monitor.Probe == Probe.Canary ? " (canary)" : "")}: held in {monitor.Held} of {monitor.Judged} judged windows, {monitor.Alerts} alert{(monitor.Alerts == 1 ? "" : "s")}; {monitor.Quiet} quiet");
             foreach (var part in monitor.Parts)
             {
-                if (part.Rate is { } rate) output.WriteLine($"    {part.Name}: {Spread(rate)}{(part.Lift is { } lift && part.Name.StartsWith("fingerprint ", StringComparison.Ordinal) is false ? $", lift {Spread(lift)}" : "")}");
+                if (part.Rate is { } rate) output.WriteLine($"    {part.Name}: {Spread(rate)}{(part.Lift is { } lift && part.Name.StartsWith("fingerprint ", StringComparison.Ordinal) is false ? $", lift {Spread(lift)}" : "")}{(part.Magnitude is { } magnitude ? $", magnitude {Spread(magnitude)}" : "")}");
                 if (part.NotCounted > 0)
                     output.WriteLine($"    {part.Name}: not counted in {part.NotCounted} of {monitor.Windows} windows, which closed before this rule was in force; analyse the recorded messages again into a new log, or wait for new windows");
             }
-            foreach (var (because, windows) in monitor.Undecided) output.WriteLine($"    undecided in {windows} of {monitor.Windows} windows: {because}");
+            // What was not counted is said above, part by part.
+            foreach (var (because, windows) in monitor.Undecided.Where(reason => !reason.Because.StartsWith(HazardTrial.NotCounted, StringComparison.Ordinal))) output.WriteLine($"    undecided in {windows} of {monitor.Windows} windows: {because}");
         }
         output.WriteLine();
     }
