@@ -1,0 +1,102 @@
+using System.Collections.Immutable;
+using DriftWatch.Alerts;
+using DriftWatch.Analysis;
+using DriftWatch.Analysis.Activations;
+using DriftWatch.Analysis.Canonical;
+using DriftWatch.Analysis.Detection;
+using DriftWatch.Analysis.Encoding;
+using DriftWatch.Analysis.Windows;
+
+namespace DriftWatch.Benchmarks.Detect;
+
+/// <summary>The product with its defaults, on summaries: its detectors, its sequence tails, its alert policy. The only file here that knows how the product decides.</summary>
+/// <remarks>
+/// As the daemon does it: novelty is fitted on the baseline's windows up to half of its rows and scores the others; each window is judged, its alerts are decided, and it is taken in.
+/// Alarm: an alert is raised. The stated run time is the threshold: there is no other score.
+/// </remarks>
+/// <param name="dictionary">0 the SAE, 1 the random dictionary.</param>
+internal sealed class DriftWatchContender(string name, int dictionary, DetectOptions options) : IContender
+{
+    private static readonly WindowKey key = new(new("bench", "1", "hook"), Probe.Traffic);
+
+    private readonly DetectionOptions detection = new() { RunTime = new(options.RunTime, Days: false) };
+    private ModelPlan? plan;
+    private Baseline? baseline;
+    private SequenceTails? tails;
+    private AlertBook book = AlertBook.Empty;
+
+    public string Name => name;
+    public string Rule => $"an alert is raised; stated run time {detection.RunTime}";
+    public bool StatesRunTime => true;
+
+    public void Learn(Sample sample, FastRandom random)
+    {
+        var summary = sample.Summaries[dictionary];
+        var (half, rows) = (0, 0L);
+        for (; rows < summary.Rows / 2; half++) rows += sample.Pool.LengthOf(sample.Quiet[half]);
+        half = Math.Min(sample.Sequences, (half + options.Window - 1) / options.Window * options.Window);
+        var first = new SummaryFold(dictionary, sample.Pool);
+        first.Add(sample.Pool, sample.Quiet.AsSpan(0, half));
+        var novelty = NoveltyModel.Fit(first.Build());
+        plan = Plan(summary.Features, summary.Width, detection);
+        baseline = new(key, plan.EncodingHash, "hash", Scored(summary, novelty, sample.Profiles[dictionary].AsSpan(half * SequenceProfile.Length)), novelty);
+        tails = NewTails();
+    }
+
+    public Reading Read(Sample window)
+    {
+        var raised = Judge(window).Facts.Any(fact => fact is DriftDetected);
+        return new(raised ? 1 : 0, raised);
+    }
+
+    /// <summary>The window as the product would store it, and what would follow.</summary>
+    public (JudgedWindow Judged, IReadOnlyList<AlertEvent> Facts) Judge(Sample window)
+    {
+        var closed = new ClosedWindow(key, default, default, default, ImmutableSortedDictionary<string, long>.Empty, window.Summaries[dictionary]) { Profiles = window.Profiles[dictionary] };
+        var judged = DriftAnalyzer.Judge(closed, plan!, baseline, baseline!.Novelty, tails);
+        var summary = judged.Window.Summary;
+        var stored = new WindowClosed(
+            key.Monitor, key.Probe, 0, default, default, default, summary.Rows, summary.Sequences, 0, 0, 0, summary.Fvu, summary.L0.Ratio,
+            closed.Rejected, plan!.Space.Id, "", "", plan.EncodingHash, "", baseline.Hash, judged.Findings, []);
+        var facts = AlertPolicy.Decide(book, stored, judged);
+        book = facts.Prepend(stored).Aggregate(book, AlertBook.Evolve);
+        tails!.Take(summary, default);
+        return (judged, facts);
+    }
+
+    /// <summary>Tails have no copy: they are a fold of the windows, so these are taken in again.</summary>
+    public IContender Fork(IReadOnlyList<Sample> read)
+    {
+        var fork = (DriftWatchContender)MemberwiseClone();
+        fork.tails = NewTails();
+        foreach (var window in read) fork.tails.Take(Scored(window.Summaries[dictionary], baseline!.Novelty, window.Profiles[dictionary]), default);
+        return fork;
+    }
+
+    private SequenceTails NewTails() => new(baseline!, sameVersion: !options.OtherVersion, detection);
+
+    private static WindowSummary Scored(WindowSummary summary, NoveltyModel? novelty, ReadOnlySpan<float> profiles) =>
+        novelty is null ? summary : summary with { Scores = summary.Scores.SetItem(ScoreNames.Novelty, novelty.Histogram(profiles)) };
+
+    /// <summary>Judging reads sizes only; no dictionary has to be there.</summary>
+    private static ModelPlan Plan(int features, int width, DetectionOptions detection) => new()
+    {
+        Model = key.Monitor.Model,
+        Hook = key.Monitor.Hook,
+        Space = new("bench/v1", new ReferenceEncoder(new()
+        {
+            Kind = AutoencoderKind.Standard,
+            Width = width,
+            Features = features,
+            EncoderDF = [],
+            DecoderFD = [],
+            EncoderBiasF = [],
+            DecoderBiasD = [],
+        }), FeatureLabels.None),
+        Transform = new IdentityTransform(width),
+        Baseline = new(key.Monitor, 1, 1),
+        Hazards = [],
+        Windows = new(),
+        Detection = detection,
+    };
+}
