@@ -89,6 +89,7 @@ public static class AlertPolicy
     private static ImmutableArray<AlertFinding> Labelled(IEnumerable<Finding> findings, ModelPlan plan) =>
     [
         .. findings.Select(finding => new AlertFinding(finding.Detector, finding.Score, finding.Effect, finding.Because, finding.FeatureCount,
-            [.. finding.Features.Select(feature => new AlertFeature(feature.Feature, feature.Set, plan.Space.Labels.Of(feature.Feature), feature.BaselineRate, feature.Rate, feature.Z, feature.P))])),
+            [.. finding.Features.Zip(FeatureGroups.Of(finding.Features, plan.Space.Dictionary), (feature, group) => new AlertFeature(
+                feature.Feature, feature.Set, plan.Space.Labels.Of(feature.Feature), feature.BaselineRate, feature.Rate, feature.Z, feature.P, feature.RatioLow, feature.RatioHigh, group))])),
     ];
 }

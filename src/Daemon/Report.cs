@@ -42,7 +42,7 @@ public static class Report
         {
             output.WriteLine($"  {finding.Detector}: {finding.Because}");
             foreach (var feature in finding.Features.Take(5))
-                output.WriteLine($"    {feature.Set ?? $"feature {feature.Feature}"}{(feature.Label is null ? "" : $" '{feature.Label}'")}: rate {feature.BaselineRate:0.#####} → {feature.Rate:0.#####} (z {feature.Z:0.0}, p {feature.P:0.0e+00})");
+                output.WriteLine($"    {feature.Set ?? $"feature {feature.Feature}"}{(feature.Label is null ? "" : $" '{feature.Label}'")}: rate {feature.BaselineRate:0.#####} → {feature.Rate:0.#####} {(feature is { RatioLow: { } low, RatioHigh: { } high } ? $", factor {low:0.0#} to {high:0.0#}" : "")} (z {feature.Z:0.0}, p {feature.P:0.0e+00}){(feature.Group is { } group && group != feature.Feature ? $", with {group}" : "")}");
         }
         output.WriteLine();
     }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Json.Serialization;
 
 namespace DriftWatch.Analysis.Detection;
 
@@ -45,4 +46,8 @@ public sealed record Finding(
 /// <param name="Rate">The same in the window.</param>
 /// <param name="Z">Standard deviations between the two, clustered by sequence.</param>
 /// <param name="P">Two-sided p-value of the detector's test, before any correction.</param>
-public readonly record struct FeatureEvidence(int Feature, string? Set, double BaselineRate, double Rate, double Z, double P);
+/// <param name="RatioLow">95 % confidence interval of the factor between the rates; null where the detector is not about rates.</param>
+public readonly record struct FeatureEvidence(
+    int Feature, string? Set, double BaselineRate, double Rate, double Z, double P,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? RatioLow = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? RatioHigh = null);

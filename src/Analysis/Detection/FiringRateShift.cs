@@ -9,15 +9,15 @@ namespace DriftWatch.Analysis.Detection;
 /// A feature has drifted when its clustered z survives Benjamini–Hochberg over all features tested in the window and its rate changed by
 /// <see cref="DetectionOptions.RateRatio"/> or more. The window has when <see cref="DetectionOptions.FeaturesShare"/> of the tested features
 /// have, and three at least: a benign retraining nudges many rates a little and a handful past any factor.
-/// Tested are features of which 15 firing sequences are expected on each side: with fewer the normal approximation lies in its tail (with five, one quiet window in six
-/// named a feature; with fifteen, one in thirty to seventy, over 9,000 simulated windows).
+/// Tested are features of which 30 firing sequences are expected on each side, with Student's tail: with fewer, or the normal tail, single features are named in more windows than the
+/// false discovery rate allows (from 5 on and a normal tail in one quiet window of six, from 15 on in one of thirty to seventy).
 /// <see cref="NewFeature"/> and <see cref="SilentFeature"/> look there with exact tests.
 /// Not done: correction for looking after every window (features are dependent and so are windows); <see cref="DetectionOptions.RaiseAfter"/> asks for two windows in a row.
 /// </remarks>
 public sealed class FiringRateShift(DetectionOptions options) : IDetector
 {
     private const int FeaturesMinimum = 3;
-    private const double ExpectedSequencesMinimum = 15;
+    private const double ExpectedSequencesMinimum = 30;
 
     public string Name => "firing-rate-shift";
 
@@ -33,7 +33,10 @@ public sealed class FiringRateShift(DetectionOptions options) : IDetector
             if (fired * Math.Min(share, 1 - share) < ExpectedSequencesMinimum) continue;
             var (here, there) = (ClusteredRatio.Of(now, window), ClusteredRatio.Of(then, baseline.Summary));
             var z = Statistics.ClusteredZ(here, there);
-            tested.Add(new(f, null, there.Ratio, here.Ratio, z, Statistics.NormalP(z)));
+            // The variance is estimated from the sequences that fire, on the smaller side above all: Student's tail and not the normal one, which names too many features.
+            var p = Math.Abs(z) < 2 ? Statistics.NormalP(z) : Statistics.StudentP(z, fired * Math.Min(share, 1 - share) - 1);
+            var interval = Statistics.RatioInterval(here, there);
+            tested.Add(new(f, null, there.Ratio, here.Ratio, z, p, interval?.Low, interval?.High));
         }
         if (tested.Count == 0) return Finding.Without(Name, Verdict.Undecided, 0, 1, "no feature fired in enough sequences to compare its rate");
 

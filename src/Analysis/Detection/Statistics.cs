@@ -27,6 +27,19 @@ public static class Statistics
     /// <summary>Two-sided p-value of a standard normal: erfc(|z|/√2).</summary>
     public static double NormalP(double z) => SpecialFunctions.Erfc(Math.Abs(z) / Math.Sqrt(2));
 
+    /// <summary>Two-sided p-value of Student's t: I(ν/(ν + t²); ν/2, ½).</summary>
+    public static double StudentP(double t, double freedom) => SpecialFunctions.BetaRegularized(freedom / 2, 0.5, freedom / (freedom + t * t));
+
+    /// <summary>95 % interval of the factor between two ratios: log-normal, its variance the sum of both sides' V/R² (delta method), clustered by sequence.</summary>
+    /// <returns>Null where a side is 0: no logarithm, no interval.</returns>
+    public static (double Low, double High)? RatioInterval(in ClusteredRatio window, in ClusteredRatio baseline)
+    {
+        if (window.Ratio <= 0 || baseline.Ratio <= 0) return null;
+        var error = Math.Sqrt(window.VarianceAt(window.Ratio) / (window.Ratio * window.Ratio) + baseline.VarianceAt(baseline.Ratio) / (baseline.Ratio * baseline.Ratio));
+        var ratio = window.Ratio / baseline.Ratio;
+        return (ratio * Math.Exp(-1.959963984540054 * error), ratio * Math.Exp(1.959963984540054 * error));
+    }
+
     /// <summary>Chance that none of <paramref name="marked"/> sequences, drawn without replacement from <paramref name="total"/>, is among <paramref name="chosen"/> given ones.</summary>
     /// <remarks>
     /// Hypergeometric: C(total − chosen, marked) / C(total, marked). Exact when the sequences of both sides are exchangeable, however rows depend within one.

@@ -18,8 +18,9 @@ public sealed class FiringRateShiftTests
         var third = finding.Features.Single(feature => feature.Feature == 3);
         Assert.Equal(0.2 / 4, third.BaselineRate, 6);
         Assert.Equal(0.4 / 4, third.Rate, 6);
-        Assert.True(third.Z > 6 && third.P < 1e-9);
-        Assert.True(finding.Score > 9);
+        Assert.True(third.Z > 6 && third.P < 1e-6);
+        Assert.InRange(2.0, third.RatioLow!.Value, third.RatioHigh!.Value);
+        Assert.True(finding.Score > 6);
     }
 
     [Fact]
@@ -44,7 +45,7 @@ public sealed class FiringRateShiftTests
     [Fact]
     public void Size_without_significance_is_steady()
     {
-        var finding = detector.Judge(Summary(60, 0.36, 0.36, 0.36, 0.36), Some.Baseline(Summary(70, 0.22, 0.22, 0.22, 0.22)));
+        var finding = detector.Judge(Summary(120, 0.36, 0.36, 0.36, 0.36), Some.Baseline(Summary(140, 0.22, 0.22, 0.22, 0.22)));
 
         Assert.Equal((Verdict.Steady, 0), (finding.Verdict, finding.FeatureCount));
     }
@@ -74,12 +75,12 @@ public sealed class FiringRateShiftTests
     [Fact]
     public void Firings_that_come_in_few_sequences_count_less_than_firings_of_many()
     {
-        // The same number of firings: 60 in 60 sequences or 60 in 15. Rows that were independent would see no difference.
-        var baseline = Some.Baseline(Some.Summary(9, [.. Some.Sequences(100, 4, All(1)), .. Some.Sequences(900, 4)]));
-        var many = detector.Judge(Some.Summary(9, [.. Some.Sequences(60, 4, All(1)), .. Some.Sequences(240, 4)]), baseline);
-        var few = detector.Judge(Some.Summary(9, [.. Some.Sequences(15, 4, All(4)), .. Some.Sequences(285, 4)]), baseline);
+        // The same number of firings: 64 in 64 sequences or 64 in 16. Rows that were independent would see no difference.
+        var baseline = Some.Baseline(Some.Summary(9, [.. Some.Sequences(400, 4, All(1)), .. Some.Sequences(3600, 4)]));
+        var many = detector.Judge(Some.Summary(9, [.. Some.Sequences(64, 4, All(1)), .. Some.Sequences(266, 4)]), baseline);
+        var few = detector.Judge(Some.Summary(9, [.. Some.Sequences(16, 4, All(4)), .. Some.Sequences(314, 4)]), baseline);
 
-        Assert.Equal(60.0 / 1200, many.Features[0].Rate);
+        Assert.Equal(64.0 / 1320, many.Features[0].Rate);
         Assert.Equal(Verdict.Drift, many.Verdict);
         Assert.Equal(Verdict.Steady, few.Verdict);
 
@@ -89,16 +90,16 @@ public sealed class FiringRateShiftTests
     [Fact]
     public void Features_that_fired_in_too_few_sequences_are_not_tested_and_without_any_nothing_is_decided()
     {
-        // Fifteen are expected on each side when thirty are dealt over two equal ones.
+        // Thirty are expected on each side when sixty are dealt over two equal ones.
         var silent = Some.Summary(3, Some.Sequences(100, 2));
-        var few = Some.Baseline(Some.Summary(3, [.. Some.Sequences(29, 2, (1, 2)), .. Some.Sequences(71, 2)]));
+        var few = Some.Baseline(Some.Summary(3, [.. Some.Sequences(59, 2, (1, 2)), .. Some.Sequences(41, 2)]));
         Assert.Equal(Verdict.Undecided, detector.Judge(silent, few).Verdict);
 
-        // Seventy of them, but fewer than fifteen expected in the smaller window.
-        var large = Some.Baseline(Some.Summary(3, [.. Some.Sequences(70, 2, (1, 2)), .. Some.Sequences(430, 2)]));
+        // 140 of them, but fewer than thirty expected in the smaller window.
+        var large = Some.Baseline(Some.Summary(3, [.. Some.Sequences(140, 2, (1, 2)), .. Some.Sequences(360, 2)]));
         Assert.Equal(Verdict.Undecided, detector.Judge(silent, large).Verdict);
 
-        var enough = Some.Baseline(Some.Summary(3, [.. Some.Sequences(30, 2, (1, 2)), .. Some.Sequences(70, 2)]));
+        var enough = Some.Baseline(Some.Summary(3, [.. Some.Sequences(60, 2, (1, 2)), .. Some.Sequences(40, 2)]));
         Assert.Equal(Verdict.Steady, detector.Judge(silent, enough).Verdict);
     }
 

@@ -15,8 +15,8 @@ public sealed class QuietStreamTests(ITestOutputHelper output)
     /// <remarks>
     /// Measured over 9,000 windows (ten other seeds for each row below): firing-rate-shift raised in 0.16 %, new-feature and silent-feature in 0.01 % each,
     /// activation-mean-shift in 0.44 %, encoder-fit in none. One window in a hundred is the promise here; an alert asks for two in a row.
-    /// Single features are named more often than the false discovery rate of 1 % says, in 15 to 21 % of windows: about ten prompts are too few
-    /// for the normal tail at |z| ≥ 4 (with 15 expected instead of 5 it was 1.4 to 3.6 %). That is why one feature is no verdict.
+    /// Single features are named in about 1 % of windows, which the false discovery rate promises: with a normal tail from 5 expected prompts on it was 15 to 21 %, from 15 on 1.4 to 3.6 %.
+    /// Windows that share a baseline share its luck.
     /// </remarks>
     [Theory]
     [InlineData(1, 100, 600)]
@@ -33,13 +33,13 @@ public sealed class QuietStreamTests(ITestOutputHelper output)
         Assert.Equal(Baselines * WindowsOfEach, findings.Length);
         Assert.InRange(onFeatures, 0, findings.Length / 100);
         Assert.InRange(controls, 0, findings.Length / 100);
-        Assert.InRange(naming, 0, findings.Length / 4);
+        Assert.InRange(naming, 0, findings.Length / 50);
     }
 
     [Fact]
     public void The_same_stream_raises_when_every_third_feature_triples()
     {
-        var findings = Judge(new Random(4), 400, 1500, change: 3, baselines: 2, windowsOfEach: 20);
+        var findings = Judge(new Random(4), 800, 3000, change: 3, baselines: 2, windowsOfEach: 20);
 
         var raised = findings.Count(window => window[0].Verdict == Verdict.Drift);
         output.WriteLine($"seed 4: {raised} of {findings.Length} windows raised");
