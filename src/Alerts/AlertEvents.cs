@@ -84,6 +84,7 @@ public sealed record AlertFinding(string Detector, double Score, double Effect, 
 /// <summary>Drift in <c>detection.raiseAfter</c> windows in a row: one alert, whichever detectors saw it. Or unusual sequences, at once: their detector keeps its own run time.</summary>
 /// <param name="Alert">The alert's id, the same in every event about it.</param>
 /// <param name="Attribution">input, model, encoder, mapping or unclear: what the controls say has changed.</param>
+/// <param name="Evidence">What the controls measured, in a sentence: why it carries this label.</param>
 /// <param name="Windows">Windows of this monitor and partition so far, this one included.</param>
 /// <param name="SequencesSeen">Sequences in those windows.</param>
 /// <param name="Rule"><c>sequence-tails</c>, or null for broad drift: a broad change that is known must not hide a rare one that comes later.</param>
@@ -98,7 +99,8 @@ public sealed record DriftDetected(
     long SequencesSeen,
     AlertWindow Window,
     ImmutableArray<AlertFinding> Findings,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Rule = null) : AlertEvent;
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Rule = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Evidence = null) : AlertEvent;
 
 public sealed record DriftEnded(string Alert, MonitorId Monitor, Probe Probe, int Partition, DateTimeOffset WindowEnd, long Windows, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Rule = null) : AlertEvent;
 
@@ -115,7 +117,8 @@ public sealed record HazardDetected(
     long Windows,
     long SequencesSeen,
     AlertWindow Window,
-    ImmutableArray<AlertFinding> Findings) : AlertEvent;
+    ImmutableArray<AlertFinding> Findings,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Evidence = null) : AlertEvent;
 
 public sealed record HazardEnded(string Alert, MonitorId Monitor, Probe Probe, int Partition, string Hazard, DateTimeOffset WindowEnd, long Windows) : AlertEvent;
 

@@ -38,10 +38,10 @@ public static class AlertPolicy
         var (windows, sequences) = book.SeenOf(closed.Monitor, closed.Probe, closed.Partition);
         var findings = Labelled(closed.Findings.Where(finding => finding.Verdict == Verdict.Drift && AlertBook.RuleOf(finding) == key.Rule), judged.Plan);
         var window = WindowOf(closed, judged);
-        var attribution = AttributionOf(book, closed, judged);
+        var (attribution, evidence) = AttributionOf(book, closed, judged);
         return hazard is null
-            ? new DriftDetected(alert, closed.Monitor, closed.Probe, closed.Partition, Severity.Warning, attribution, windows, sequences, window, findings, StoredRule(key.Rule))
-            : new HazardDetected(alert, closed.Monitor, closed.Probe, closed.Partition, hazard.Id, hazard.Severity, hazard.Summary, attribution, windows, sequences, window, findings);
+            ? new DriftDetected(alert, closed.Monitor, closed.Probe, closed.Partition, Severity.Warning, attribution, windows, sequences, window, findings, StoredRule(key.Rule), evidence)
+            : new HazardDetected(alert, closed.Monitor, closed.Probe, closed.Partition, hazard.Id, hazard.Severity, hazard.Summary, attribution, windows, sequences, window, findings, evidence);
     }
 
     private static string? StoredRule(string rule) => rule == AlarmKey.DriftRule ? null : rule;
@@ -66,20 +66,35 @@ public static class AlertPolicy
             .Select(entry => new HazardEnded(entry.Value.Alert!, closed.Monitor, closed.Probe, closed.Partition, entry.Key.Rule[Finding.HazardPrefix.Length..], closed.End, windows));
     }
 
-    /// <summary>What has changed, as far as the controls can tell.</summary>
+    /// <summary>What has changed, as far as the controls can tell, and what they say.</summary>
     /// <remarks>
     /// mapping: the transform's grade is poor. model: canary rows drift (the same prompts for each version, so the input did not change). input: traffic drifts and canary
     /// rows, of which there are windows, do not. encoder: fit alone is behind it. Else unclear: without canary rows a changed model and changed traffic look alike.
     /// </remarks>
-    private static string AttributionOf(AlertBook book, WindowClosed closed, JudgedWindow judged)
+    private static (string Label, string Evidence) AttributionOf(AlertBook book, WindowClosed closed, JudgedWindow judged)
     {
-        if (judged.Plan.Transform.Grade is 'E' or 'F') return "mapping";
-        if (closed.Probe == Probe.Canary) return "model";
+        var (label, because) = LabelOf(book, closed, judged);
+        var evidence = new List<string> { because };
+        evidence.AddRange(closed.Findings.Where(finding => Controls.Contains(finding.Detector) && finding.Verdict != Verdict.Undecided).Select(finding => $"{finding.Detector} {(finding.Verdict == Verdict.Drift ? "drifts" : "is steady")}: {finding.Because}"));
+        if (judged.Baseline?.Summary is { Sequences: > 0 } then && closed.Sequences > 0)
+            evidence.Add($"sequences have {(double)closed.Rows / closed.Sequences:0.0} rows ({(double)then.Rows / then.Sequences:0.0} in the baseline)");
+        return (label, string.Join("; ", evidence));
+    }
+
+    /// <summary>They run beside the features and say whether those can be believed.</summary>
+    private static readonly ImmutableArray<string> Controls = ["encoder-fit", "activation-mean-shift", "activation-covariance-shift"];
+
+    private static (string Label, string Because) LabelOf(AlertBook book, WindowClosed closed, JudgedWindow judged)
+    {
+        if (judged.Plan.Transform.Grade is 'E' or 'F') return ("mapping", $"the transform has grade {judged.Plan.Transform.Grade}: what drifts may be the map");
+        if (closed.Probe == Probe.Canary) return ("model", "these are canary rows: the prompts are the same, so the model changed");
         var canary = book.For(new(closed.Monitor, Probe.Canary, closed.Partition, AlarmKey.DriftRule));
-        if (canary.DriftStreak > 0 || canary.Alert is not null) return "model";
-        if (canary.SteadyStreak > 0) return "input";
+        if (canary.DriftStreak > 0 || canary.Alert is not null) return ("model", "canary rows drift too: the prompts are the same, so the model changed");
+        if (canary.SteadyStreak > 0) return ("input", $"the last {canary.SteadyStreak} canary windows are steady: the model does with the same prompts what it did before");
         var drifting = closed.Findings.Where(finding => finding.Verdict == Verdict.Drift).Select(finding => finding.Detector).ToArray();
-        return drifting is ["encoder-fit"] ? "encoder" : "unclear";
+        return drifting is ["encoder-fit"]
+            ? ("encoder", "the dictionary fits differently and no feature drifts")
+            : ("unclear", "there are no canary rows: a changed model and changed traffic look alike");
     }
 
     private static AlertWindow WindowOf(WindowClosed closed, JudgedWindow judged) => new(

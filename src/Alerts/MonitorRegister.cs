@@ -22,6 +22,9 @@ public sealed record AlertEntry(
     AlertEvent Raised, AlertWindow Window, long Windows, long SequencesSeen, ImmutableArray<AlertFinding> Findings,
     DateTimeOffset? Ended, string? Acknowledged, string? Muted, DateTimeOffset? MutedUntil, string? Resolved)
 {
+    /// <summary>What the controls said when it was raised; null: stored by an old version.</summary>
+    public string? Evidence => Raised switch { DriftDetected drift => drift.Evidence, HazardDetected hazard => hazard.Evidence, _ => null };
+
     /// <summary>Resolved by a person stays resolved; a mute is over at its time.</summary>
     public AlertState StateAt(DateTimeOffset now) =>
         Resolved is not null ? AlertState.Resolved
@@ -68,7 +71,7 @@ public sealed class MonitorRegister
 
     private static Snapshot Evolve(Snapshot now, AlertEvent fact, string actor) => fact switch
     {
-        WindowClosed window => now with { Monitors = now.Monitors.SetItem((window.Monitor, window.Probe), After(now.Monitors.GetValueOrDefault((window.Monitor, window.Probe)), window)) },
+        WindowClosed window => WithFeatures(now, window) with { Monitors = now.Monitors.SetItem((window.Monitor, window.Probe), After(now.Monitors.GetValueOrDefault((window.Monitor, window.Probe)), window)) },
         DriftDetected raised => Opened(now, new(
             raised.Alert, "drift", raised.Findings.MaxBy(finding => finding.Score)?.Detector ?? raised.Rule ?? AlarmKey.DriftRule, raised.Severity, raised.Monitor, raised.Probe, raised.Partition,
             raised.Attribution, raised, raised.Window, raised.Windows, raised.SequencesSeen, raised.Findings, null, null, null, null, null)),
@@ -84,6 +87,21 @@ public sealed class MonitorRegister
         BaselineFrozen baseline => now with { Baselines = now.Baselines.Add(baseline with { Summary = [] }) },
         _ => now,
     };
+
+    /// <summary>Unusual sequences alarm before their features are certain; what later windows name while the alert lasts belongs to it.</summary>
+    private static Snapshot WithFeatures(Snapshot now, WindowClosed window)
+    {
+        if (window.Findings.FirstOrDefault(finding => finding.Detector == AlarmKey.TailsRule) is not { Features.Length: > 0 } named) return now;
+        var open = now.Alerts.Values.FirstOrDefault(alert => alert is { Ended: null, Raised: DriftDetected { Rule: AlarmKey.TailsRule } } && (alert.Monitor, alert.Probe, alert.Partition) == (window.Monitor, window.Probe, window.Partition));
+        return open is null ? now : Changed(now, open.Id, alert => alert with
+        {
+            Findings = [.. alert.Findings.Select(finding => finding.Detector != AlarmKey.TailsRule ? finding : finding with
+            {
+                FeatureCount = named.FeatureCount,
+                Features = [.. named.Features.Select(feature => new AlertFeature(feature.Feature, feature.Set, null, feature.BaselineRate, feature.Rate, feature.Z, feature.P))],
+            })],
+        });
+    }
 
     private static MonitorEntry After(MonitorEntry? entry, WindowClosed window)
     {

@@ -60,6 +60,8 @@ public sealed record ModelPlan
             new SilentFeature(Detection),
             new EncoderFit(Detection),
             new ActivationMeanShift(Detection),
+            new ActivationCovarianceShift(Detection),
+            new MagnitudeShift(Detection),
             .. Hazards.Select(hazard => new HazardDetector(hazard)),
         ]
         : detectors;

@@ -109,11 +109,11 @@ public sealed class DriftAnalyzerTests
         var few = DriftAnalyzer.Judge(Closed(plan, sequences: 49), plan, baseline, null, new(baseline, sameVersion: false, plan.Detection)).Findings;
         var enough = DriftAnalyzer.Judge(Closed(plan, sequences: 50), plan, baseline, null, new(baseline, sameVersion: false, plan.Detection)).Findings;
 
-        Assert.Equal(["firing-rate-shift", "new-feature", "silent-feature", "encoder-fit", "activation-mean-shift", "hazard:some", "sequence-tails"], few.Select(finding => finding.Detector));
+        Assert.Equal(["firing-rate-shift", "new-feature", "silent-feature", "encoder-fit", "activation-mean-shift", "activation-covariance-shift", "magnitude-shift", "hazard:some", "sequence-tails"], few.Select(finding => finding.Detector));
         Assert.All(few[..^2], finding => Assert.Equal(Verdict.Undecided, finding.Verdict));
         Assert.Contains("detection.sequencesMinimum is 50", few[0].Because, StringComparison.Ordinal);
         Assert.Equal(Verdict.Drift, few[^2].Verdict);
-        Assert.All(enough[..^2], finding => Assert.Equal(Verdict.Steady, finding.Verdict));
+        Assert.All(enough[..5], finding => Assert.Equal(Verdict.Steady, finding.Verdict));
     }
 
     [Fact]
@@ -127,7 +127,7 @@ public sealed class DriftAnalyzerTests
 
         var findings = DriftAnalyzer.Judge(Closed(plan, sequences: 0), plan, baseline, null, new(baseline, sameVersion: false, plan.Detection)).Findings;
 
-        Assert.Equal(7, findings.Length);
+        Assert.Equal(9, findings.Length);
         Assert.All(findings, finding => Assert.NotEqual(Verdict.Drift, finding.Verdict));
         Assert.All(findings, finding => Assert.True(double.IsFinite(finding.Score) && double.IsFinite(finding.Effect)));
     }

@@ -24,22 +24,28 @@ public sealed record DetectionOptions
     /// <summary>Smallest share of sequences that have a feature which the other side lacks altogether, for the feature to count as new or silent.</summary>
     public double AppearanceShare { get; init; } = 0.02;
 
-    /// <summary>Fewer sequences than this are too few to say anything.</summary>
+    /// <summary>Fewer sequences than this are too few to say anything. Raising it leaves more short windows undecided.</summary>
     public int SequencesMinimum { get; init; } = 50;
 
-    /// <summary>FVU as a factor of the baseline's, up or down, from which the encoder no longer fits.</summary>
+    /// <summary>FVU as a factor of the baseline's, up or down, from which the encoder no longer fits. Raising it overlooks a dictionary that fits a little worse.</summary>
     public double FvuRatio { get; init; } = 1.15;
 
-    /// <summary>L0 as a factor of the baseline's, up or down.</summary>
+    /// <summary>L0 as a factor of the baseline's, up or down. Raising it overlooks rows that become a little denser.</summary>
     public double L0Ratio { get; init; } = 1.1;
 
-    /// <summary>Shift of the mean activation, in standard deviations of the baseline's rows, along the axis where it is largest.</summary>
+    /// <summary>Shift of the mean activation, in standard deviations of the baseline's rows, along the axis where it is largest. Raising it overlooks small shifts of the activations.</summary>
     public double MeanShift { get; init; } = 0.2;
+
+    /// <summary>Factor by which the variance of the activations must change along some direction, beyond chance. Raising it overlooks activations that spread out or turn a little.</summary>
+    public double CovarianceRatio { get; init; } = 1.5;
+
+    /// <summary>Smallest change of a feature's magnitude when it fires, in octaves (1 is a factor of 2). Raising it overlooks features that fire as often, but a little stronger or weaker.</summary>
+    public double MagnitudeOctaves { get; init; } = 0.25;
 
     /// <summary>Windows in a row with drift that raise an alert. Raising it delays alerts by as many windows and forgives flukes.</summary>
     public int RaiseAfter { get; init; } = 2;
 
-    /// <summary>Steady windows in a row that end an alert.</summary>
+    /// <summary>Steady windows in a row that end an alert. Raising it keeps alerts open longer after their cause.</summary>
     public int EndAfter { get; init; } = 3;
 
     public IEnumerable<string> Problems()
@@ -53,6 +59,8 @@ public sealed record DetectionOptions
         if (!(FvuRatio > 1)) yield return $"detection.fvuRatio is {FvuRatio}. Use more than 1; it is a factor.";
         if (!(L0Ratio > 1)) yield return $"detection.l0Ratio is {L0Ratio}. Use more than 1; it is a factor.";
         if (!(MeanShift > 0)) yield return $"detection.meanShift is {MeanShift}. Use more than 0; it is in standard deviations.";
+        if (!(CovarianceRatio > 1)) yield return $"detection.covarianceRatio is {CovarianceRatio}. Use more than 1; it is a factor.";
+        if (!(MagnitudeOctaves > 0)) yield return $"detection.magnitudeOctaves is {MagnitudeOctaves}. Use more than 0; 1 is a factor of 2.";
         if (RaiseAfter < 1) yield return $"detection.raiseAfter is {RaiseAfter}. Use 1 or more windows.";
         if (EndAfter < 1) yield return $"detection.endAfter is {EndAfter}. Use 1 or more windows.";
     }

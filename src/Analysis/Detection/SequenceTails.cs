@@ -82,7 +82,7 @@ public sealed class SequenceTails
             total,
             telling.Length == 0 ? 0 : telling.Max(pair => (pair.First.Count - pair.First.Expected) / pair.First.Sequences),
             drift ? Because(telling, named.Length) : FormattableString.Invariant($"{(sinceAlarm < HoldWindows ? "not again" : "no more unusual sequences than before")}; evidence {total:0.#} of {options.RunTime}"),
-            drift ? named : []);
+            drift || sinceAlarm < HoldWindows ? named : []);
     }
 
     /// <summary>Takes a stored window in.</summary>

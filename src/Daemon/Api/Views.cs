@@ -15,7 +15,7 @@ public sealed record AlertOpened(long Window, long Sequences, DateTimeOffset Sta
 
 /// <summary>An alert as the API and <c>--json</c> show it: what happened, how sure, what to look at next.</summary>
 public sealed record AlertView(
-    string Id, MonitorId Monitor, Probe Probe, string Kind, string Rule, Severity Severity, string State, string Attribution, string? Summary, AlertOpened Opened, DateTimeOffset? Ended,
+    string Id, MonitorId Monitor, Probe Probe, string Kind, string Rule, Severity Severity, string State, string Attribution, string? Evidence, string? Summary, AlertOpened Opened, DateTimeOffset? Ended,
     double Fvu, double BaselineFvu, double L0, double BaselineL0, string? TransformGrade,
     IEnumerable<AlertFeature> Features, ImmutableArray<AlertFinding> Findings, string? Acknowledged, string? Muted, string? Resolved, string More);
 
@@ -27,7 +27,7 @@ public static class Views
     public static BaselineView Baseline(BaselineFrozen baseline) => new(baseline.Monitor, baseline.Probe, baseline.Rows, baseline.Sequences, baseline.Hash);
 
     public static AlertView Alert(AlertEntry alert, DateTimeOffset now) => new(
-        alert.Id, alert.Monitor, alert.Probe, alert.Kind, alert.Rule, alert.Severity, alert.StateAt(now).ToString().ToLowerInvariant(), alert.Attribution,
+        alert.Id, alert.Monitor, alert.Probe, alert.Kind, alert.Rule, alert.Severity, alert.StateAt(now).ToString().ToLowerInvariant(), alert.Attribution, alert.Evidence,
         (alert.Raised as HazardDetected)?.Summary,
         new(alert.Windows, alert.SequencesSeen, alert.Window.Start, alert.Window.End, alert.Window.FirstOffset, alert.Window.NextOffset), alert.Ended,
         alert.Window.Fvu, alert.Window.BaselineFvu, alert.Window.L0, alert.Window.BaselineL0, alert.Window.TransformGrade,

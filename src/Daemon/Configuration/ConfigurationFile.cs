@@ -186,6 +186,8 @@ public sealed class ConfigurationFile
             FvuRatio = section.Number<double>("fvuRatio", "a factor, as in 1.15") ?? defaults.FvuRatio,
             L0Ratio = section.Number<double>("l0Ratio", "a factor, as in 1.1") ?? defaults.L0Ratio,
             MeanShift = section.Number<double>("meanShift", "standard deviations, as in 0.2") ?? defaults.MeanShift,
+            CovarianceRatio = section.Number<double>("covarianceRatio", "a factor, as in 1.5") ?? defaults.CovarianceRatio,
+            MagnitudeOctaves = section.Number<double>("magnitudeOctaves", "octaves, as in 0.25") ?? defaults.MagnitudeOctaves,
             RaiseAfter = section.Number<int>("raiseAfter", "a whole number of windows") ?? defaults.RaiseAfter,
             EndAfter = section.Number<int>("endAfter", "a whole number of windows") ?? defaults.EndAfter,
         };

@@ -9,7 +9,12 @@ public sealed class FeatureGroupsTests
     /// <summary>0 and 1 write nearly the same, 2 the opposite, 3 something else, 4 nothing.</summary>
     private static readonly SparseAutoencoder sae = new()
     {
-        Kind = AutoencoderKind.Standard, Width = 2, Features = 5, EncoderDF = [], EncoderBiasF = [], DecoderBiasD = [],
+        Kind = AutoencoderKind.Standard,
+        Width = 2,
+        Features = 5,
+        EncoderDF = [],
+        EncoderBiasF = [],
+        DecoderBiasD = [],
         DecoderFD = [1, 0, 0.9f, 0.3f, -1, 0, 0, 1, 0, 0],
     };
 

@@ -1,0 +1,84 @@
+using System.Collections.Immutable;
+using DriftWatch.Analysis.Windows;
+
+namespace DriftWatch.Analysis.Detection;
+
+/// <summary>When a feature fires, does it fire as strongly as in the baseline?</summary>
+/// <remarks>
+/// Intuition: the same words, meant more strongly. Rates may stay while magnitudes move, and steering or a rescaled layer shows here first.
+/// Per feature the mean magnitude given firing of each sequence that has it, in quarter-octave bins: the two-sample Kolmogorov–Smirnov test (ties make it conservative) and the Wasserstein distance in octaves.
+/// Score: −log₁₀ of the smallest p-value. Effect: the largest distance among the features that changed, in octaves.
+/// A feature has changed when its p-value survives Benjamini–Hochberg and it moved by <see cref="DetectionOptions.MagnitudeOctaves"/> or more; the window has when
+/// <see cref="DetectionOptions.FeaturesShare"/> of the tested features have, and three at least. Tested are features that 30 sequences or more have on each side.
+/// </remarks>
+public sealed class MagnitudeShift(DetectionOptions options) : IDetector
+{
+    private const int FeaturesMinimum = 3;
+    private const long SequencesMinimum = 30;
+    private const double OctavesPerBin = 0.25;
+
+    public string Name => "magnitude-shift";
+
+    public Finding Judge(WindowSummary window, Baseline baseline)
+    {
+        var (nowF, thenF) = (window.FiringF(), baseline.FiringF);
+        var tested = new List<(FeatureEvidence Feature, double Octaves)>();
+        var then = baseline.Summary.Magnitudes;
+        for (int i = 0, j = 0, end; i < window.Magnitudes.Length; i = end)
+        {
+            var feature = window.Magnitudes[i].Feature;
+            end = EndOf(window.Magnitudes, i);
+            while (j < then.Length && then[j].Feature < feature) j++;
+            if (j == then.Length || then[j].Feature != feature) continue;
+            var thenEnd = EndOf(then, j);
+            var (n, m) = (Total(window.Magnitudes, i, end), Total(then, j, thenEnd));
+            if (Math.Min(n, m) < SequencesMinimum) continue;
+            var (d, octaves) = Compare(window.Magnitudes.AsSpan()[i..end], n, then.AsSpan()[j..thenEnd], m);
+            tested.Add((new(feature, null, (double)thenF[feature].Rows / baseline.Summary.Rows, (double)nowF[feature].Rows / window.Rows, 0, TwoSample.KolmogorovSmirnovP(d, n, m)), octaves));
+        }
+        if (tested.Count == 0) return Finding.Without(Name, Verdict.Undecided, 0, 0, "no feature fired in enough sequences on both sides to compare its magnitudes");
+
+        var limit = Statistics.BenjaminiHochberg([.. tested.Select(test => test.Feature.P)], options.FalseDiscoveryRate);
+        var changed = tested.Where(test => test.Feature.P <= limit && test.Octaves >= options.MagnitudeOctaves).OrderByDescending(test => test.Octaves).ThenBy(test => test.Feature.Feature).ToArray();
+        return Finding.With(
+            Name,
+            changed.Length >= Math.Max(FeaturesMinimum, options.FeaturesShare * tested.Count) ? Verdict.Drift : Verdict.Steady,
+            Math.Log10(1 / Math.Max(tested.Min(test => test.Feature.P), Statistics.SmallestP)),
+            changed.Length == 0 ? 0 : changed[0].Octaves,
+            $"{changed.Length} of {tested.Count} features changed their magnitude when firing by {options.MagnitudeOctaves} octaves or more",
+            [.. changed.Select(test => test.Feature)]);
+    }
+
+    /// <summary>Largest and summed difference of the two distribution functions, bin by bin.</summary>
+    private static (double Largest, double Octaves) Compare(ReadOnlySpan<MagnitudeCount> now, long n, ReadOnlySpan<MagnitudeCount> then, long m)
+    {
+        var (largest, octaves, i, j, here, there) = (0.0, 0.0, 0, 0, 0L, 0L);
+        var bin = Math.Min(now[0].Bin, then[0].Bin);
+        while (i < now.Length || j < then.Length)
+        {
+            while (i < now.Length && now[i].Bin <= bin) here += now[i++].Sequences;
+            while (j < then.Length && then[j].Bin <= bin) there += then[j++].Sequences;
+            var difference = Math.Abs((double)here / n - (double)there / m);
+            largest = Math.Max(largest, difference);
+            var next = Math.Min(i < now.Length ? now[i].Bin : int.MaxValue, j < then.Length ? then[j].Bin : int.MaxValue);
+            if (next == int.MaxValue) break;
+            octaves += difference * (next - bin) * OctavesPerBin;
+            bin = next;
+        }
+        return (largest, octaves);
+    }
+
+    private static int EndOf(ImmutableArray<MagnitudeCount> magnitudes, int from)
+    {
+        var end = from + 1;
+        while (end < magnitudes.Length && magnitudes[end].Feature == magnitudes[from].Feature) end++;
+        return end;
+    }
+
+    private static long Total(ImmutableArray<MagnitudeCount> magnitudes, int from, int end)
+    {
+        var total = 0L;
+        for (var i = from; i < end; i++) total += magnitudes[i].Sequences;
+        return total;
+    }
+}
