@@ -83,7 +83,7 @@ internal static class HazardReader
     private static HazardDirection? ReadDirection(YamlSection section, CanonicalSpace? space)
     {
         var file = section.Text("direction");
-        var aggregate = section.Text("aggregate") ?? "max";
+        var aggregate = section.Text("aggregate") ?? "mean";
         if (aggregate is not ("max" or "mean" or "rolling")) section.Problem("aggregate", $"is '{aggregate}'. Use max, mean or rolling: how the scores of a sequence's rows become one.");
         var rows = section.Number<int>("rows", "a whole number of rows, as in 8") ?? RollingRows;
         if (section.Has("rows") && aggregate != "rolling") section.Problem("rows", "is the length of a rolling mean. Add 'aggregate: rolling', or leave it out.");
