@@ -90,6 +90,33 @@ public sealed class AlertPolicyTests
     }
 
     [Fact]
+    public void Unusual_sequences_alert_at_once_and_beside_a_broad_drift_that_is_known()
+    {
+        var drift = Findings((Detector, 'D'), (AlarmKey.TailsRule, 'S'));
+        var both = Findings((Detector, 'D'), (AlarmKey.TailsRule, 'D'));
+        var over = Findings((Detector, 'D'), (AlarmKey.TailsRule, 'S'));
+
+        var facts = Decided(Some.Plan(), drift, drift, both, over, over, over);
+
+        Assert.Equal(["drift-detected ", "drift-detected sequence-tails", "drift-ended sequence-tails"], facts.Select(fact => $"{EventJson.TypeOf(fact)} {(fact as DriftDetected)?.Rule ?? (fact as DriftEnded)?.Rule}"));
+        var tails = (DriftDetected)facts[1];
+        Assert.Equal(["sequence-tails"], tails.Findings.Select(finding => finding.Detector));
+        Assert.NotEqual(AlertOf(facts[0]), AlertOf(facts[1]));
+        Assert.Equal(AlertOf(facts[1]), AlertOf(facts[2]));
+    }
+
+    [Fact]
+    public void An_alert_says_why_it_carries_its_label()
+    {
+        var facts = Decided(Some.Plan(), Findings((Detector, 'D'), ("encoder-fit", 'S')), Findings((Detector, 'D'), ("encoder-fit", 'S')));
+
+        var evidence = Assert.IsType<DriftDetected>(Assert.Single(facts)).Evidence!;
+        Assert.StartsWith("there are no canary rows", evidence, StringComparison.Ordinal);
+        Assert.Contains("encoder-fit is steady: it did not move", evidence, StringComparison.Ordinal);
+        Assert.Contains("sequences have", evidence, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_end_names_the_alert_that_it_ends()
     {
         var facts = Decided(Some.Plan(), [.. "DDSSSDD".Select(window => Findings((Detector, window)))]);

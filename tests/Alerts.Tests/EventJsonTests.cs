@@ -41,6 +41,10 @@ public sealed class EventJsonTests
         Assert.Equal(File.ReadAllText(Path.Combine(samples, $"{EventJson.TypeOf(fact)}.json")), Encoding.UTF8.GetString(EventJson.Write(fact))));
 
     [Fact]
+    public void What_was_added_later_has_samples_of_its_own() => Assert.All(SampleFacts.Later, fact =>
+        Assert.Equal(File.ReadAllText(Path.Combine(samples, $"{fact.Key}.json")), Encoding.UTF8.GetString(EventJson.Write(fact.Value))));
+
+    [Fact]
     public void The_type_stands_first_so_that_readers_of_the_stream_can_tell_without_reading_on() =>
         Assert.All(SampleFacts.All, fact => Assert.StartsWith($"{{\"type\":\"{EventJson.TypeOf(fact)}\",", Encoding.UTF8.GetString(EventJson.Write(fact)), StringComparison.Ordinal));
 }

@@ -67,6 +67,20 @@ public sealed class MonitorRegisterTests
     }
 
     [Fact]
+    public void Features_that_later_windows_name_belong_to_the_open_alert_of_unusual_sequences()
+    {
+        Store(SampleFacts.Later["drift-detected-tails"]);
+        Store(Some.Closed(9, [Some.Finding(AlarmKey.TailsRule, Analysis.Detection.Verdict.Drift)]) with { Partition = 3 });
+
+        Assert.Equal([1], register.Current.Alerts[Drift].Features.Select(feature => feature.Feature));
+
+        Store(SampleFacts.Later["drift-ended-tails"]);
+        Store(Some.Closed(10, [Analysis.Detection.Finding.With(AlarmKey.TailsRule, Analysis.Detection.Verdict.Drift, 1, 1, "", [new(2, null, 0, 1, 0, 0)])]) with { Partition = 3 });
+
+        Assert.Equal([1], register.Current.Alerts[Drift].Features.Select(feature => feature.Feature));
+    }
+
+    [Fact]
     public void What_people_do_is_shown_with_who_and_why()
     {
         Store(Raised());

@@ -15,6 +15,16 @@ internal static class SampleFacts
         new("firing-rate-shift", 7.25, 3.5, "3 of 2048 features \"fire\" more often – ∞ care", 3, [new(812, null, "hostile text", 0.001, 0.02, 7.25, 1e-12), new(90, "token:90+812", null, 0, 0.004, 4, 6e-05)]),
     ];
 
+    /// <summary>What was added to types that had samples already, by the sample's name.</summary>
+    public static IReadOnlyDictionary<string, AlertEvent> Later => new Dictionary<string, AlertEvent>(StringComparer.Ordinal)
+    {
+        ["drift-detected-tails"] = new DriftDetected("0123456789ab", Some.Monitor, Probe.Traffic, 3, Severity.Warning, "model", 7, 2184, window,
+            [new("sequence-tails", 1250, 0.003, "unusual sequences are more frequent than before", 1, [new(812, null, "hostile text", 0.001, 0.02, 0, 1e-12, 15.5, 26, 812)])], "sequence-tails", "canary rows drift too"),
+        ["drift-ended-tails"] = new DriftEnded("0123456789ab", Some.Monitor, Probe.Traffic, 3, Some.Time.AddHours(4), 11, "sequence-tails"),
+        ["hazard-detected-evidence"] = new HazardDetected("ba9876543210", Some.Monitor, Probe.Traffic, 3, "backdoor-hostile", Severity.Critical, "hostile", "input", 7, 2184, window, findings, "the last 4 canary windows are steady"),
+        ["baseline-frozen-novelty"] = new BaselineFrozen(Some.Monitor, Probe.Traffic, new('2', 64), new('4', 64), Some.Time, 50_000, 800, [EventId.From("a")], [9, 8, 7], [1, 2, 3]),
+    };
+
     public static IEnumerable<AlertEvent> All =>
     [
         new WindowClosed(

@@ -33,6 +33,21 @@ public sealed class SummaryCodecTests
         });
     }
 
+    /// <summary>Written by the version before scores had names; never edited.</summary>
+    [Fact]
+    public void A_summary_of_format_1_is_still_read()
+    {
+        var read = SummaryCodec.Decode(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Golden", "summary-format-1.bin")));
+
+        Assert.Equal((28, 7, 24, 6, 72), (read.Rows, read.Sequences, read.Features, read.Width, read.FiringCounts.Length));
+        Assert.Equal((11.142857142857142, 10.266517167872356), (read.L0.Ratio, read.Fvu));
+        Assert.Equal([ScoreNames.Fvu, ScoreNames.L0, ScoreNames.Norm], read.Scores.Keys);
+        // In bins four times as wide then.
+        Assert.Equal((7, 4 * 65_661), (read.Score(ScoreNames.Fvu).Total, read.Score(ScoreNames.Fvu).QuantileBin(0.5)));
+        Assert.Empty(read.ProfileSum);
+        Assert.Empty(read.Merge(WindowSummaryTests.Summary(new Random(4)) with { Features = 24, Width = 6 }).ProfileSum);
+    }
+
     [Fact]
     public void The_largest_numbers_read_back()
     {

@@ -198,7 +198,7 @@ public sealed class ConfigurationFileTests : IDisposable
         var rolling = Assert.IsType<HazardDirection>(parts[2]);
         Assert.Equal((Aggregation.Rolling, 4, 0.5, -1.5, 0.1), (rolling.Direction.Aggregation, rolling.Direction.RollingRows, rolling.Direction.Bias, rolling.ScoreAbove, rolling.RateAbove));
         var quantile = Assert.IsType<HazardDirection>(parts[3]);
-        Assert.Equal((Aggregation.Max, null, 0.999, 4), (quantile.Direction.Aggregation, quantile.ScoreAbove, quantile.AboveQuantile, quantile.LiftAbove));
+        Assert.Equal((Aggregation.Mean, null, 0.999, 4), (quantile.Direction.Aggregation, quantile.ScoreAbove, quantile.AboveQuantile, quantile.LiftAbove));
         var fingerprint = Assert.IsType<HazardFingerprint>(parts[4]);
         Assert.Equal(("m@bad/h", 0.25, 0.01), (fingerprint.Fingerprint.To, fingerprint.CosineAbove, fingerprint.PBelow));
         Assert.Equal(["sequence:1+3-5-7", "token:9+12"], plan.Sets.Select(set => set.Key));
