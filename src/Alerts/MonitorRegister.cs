@@ -33,6 +33,19 @@ public sealed record AlertEntry(
         : Acknowledged is not null ? AlertState.Acknowledged
         : AlertState.Open;
 
+    /// <summary>An alert as it is raised.</summary>
+    /// <param name="raised"><see cref="DriftDetected"/> or <see cref="HazardDetected"/>.</param>
+    public static AlertEntry Of(AlertEvent raised) => raised switch
+    {
+        DriftDetected drift => new(
+            drift.Alert, "drift", drift.Findings.MaxBy(finding => finding.Score)?.Detector ?? drift.Rule ?? AlarmKey.DriftRule, drift.Severity, drift.Monitor, drift.Probe, drift.Partition,
+            drift.Attribution, drift, drift.Window, drift.Windows, drift.SequencesSeen, drift.Findings, null, null, null, null, null),
+        HazardDetected hazard => new(
+            hazard.Alert, "hazard", hazard.Hazard, hazard.Severity, hazard.Monitor, hazard.Probe, hazard.Partition,
+            hazard.Attribution, hazard, hazard.Window, hazard.Windows, hazard.SequencesSeen, hazard.Findings, null, null, null, null, null),
+        _ => throw new ArgumentException($"{raised.GetType().Name} raises no alert", nameof(raised)),
+    };
+
     /// <summary>Every feature that its findings name, most telling first, each once.</summary>
     public IEnumerable<AlertFeature> Features => Findings.SelectMany(finding => finding.Features).DistinctBy(feature => (feature.Feature, feature.Set));
 }
@@ -72,12 +85,7 @@ public sealed class MonitorRegister
     private static Snapshot Evolve(Snapshot now, AlertEvent fact, string actor) => fact switch
     {
         WindowClosed window => WithFeatures(now, window) with { Monitors = now.Monitors.SetItem((window.Monitor, window.Probe), After(now.Monitors.GetValueOrDefault((window.Monitor, window.Probe)), window)) },
-        DriftDetected raised => Opened(now, new(
-            raised.Alert, "drift", raised.Findings.MaxBy(finding => finding.Score)?.Detector ?? raised.Rule ?? AlarmKey.DriftRule, raised.Severity, raised.Monitor, raised.Probe, raised.Partition,
-            raised.Attribution, raised, raised.Window, raised.Windows, raised.SequencesSeen, raised.Findings, null, null, null, null, null)),
-        HazardDetected raised => Opened(now, new(
-            raised.Alert, "hazard", raised.Hazard, raised.Severity, raised.Monitor, raised.Probe, raised.Partition,
-            raised.Attribution, raised, raised.Window, raised.Windows, raised.SequencesSeen, raised.Findings, null, null, null, null, null)),
+        DriftDetected or HazardDetected => Opened(now, AlertEntry.Of(fact)),
         DriftEnded ended => Changed(now, ended.Alert, alert => alert with { Ended = ended.WindowEnd }),
         HazardEnded ended => Changed(now, ended.Alert, alert => alert with { Ended = ended.WindowEnd }),
         AlertAcknowledged acknowledged => Changed(now, acknowledged.Alert, alert => alert with { Acknowledged = $"{actor}: {acknowledged.Note}" }),

@@ -1,6 +1,5 @@
 using DriftWatch.Alerts.EventLog;
 using DriftWatch.Analysis;
-using DriftWatch.Analysis.Detection;
 using DriftWatch.Analysis.Windows;
 
 namespace DriftWatch.Alerts;
@@ -11,13 +10,13 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
 {
     private readonly Dictionary<string, long> revisions = new(StringComparer.Ordinal);
     private readonly Dictionary<int, PartitionPosition> positions = [];
-    private readonly Dictionary<(WindowKey, int Partition), SequenceTails> tails = [];
+    private readonly WindowJudge judge = new();
     private readonly HashSet<int> owned = [];
     private readonly Dictionary<string, long> appended = new(StringComparer.Ordinal);
     private long position;
     private string? catalogHash;
 
-    public AlertBook Book { get; private set; } = AlertBook.Empty;
+    public AlertBook Book => judge.Book;
     public BaselineBook Baselines { get; } = new(BaselineTargets.Of(catalog));
 
     /// <summary>Judges a window that was just closed, by all that is stored before it.</summary>
@@ -25,7 +24,7 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
     {
         var plan = catalog.PlanFor(window.Key.Monitor)!;
         var baseline = Baselines.For(plan, window.Key.Probe, catalog);
-        return DriftAnalyzer.Judge(window, plan, baseline, baseline is null ? Baselines.NoveltyOf(window.Key, plan.EncodingHash) : baseline.Novelty, baseline is null ? null : TailsOf(window.Key, partition, plan, baseline));
+        return judge.Judge(window, partition, plan, baseline, baseline is null ? Baselines.NoveltyOf(window.Key, plan.EncodingHash) : baseline.Novelty);
     }
 
     public PartitionPosition PositionOf(int partition) => positions.GetValueOrDefault(partition, PartitionPosition.Beginning);
@@ -44,7 +43,7 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
             var fact = EventJson.Read(stored.Data);
             if (fact is WindowClosed foreign && owned.Contains(foreign.Partition) && stored.Revision > appended.GetValueOrDefault(stored.Stream, -1))
                 throw new WrongRevisionException(stored.Stream, RevisionOf(stored.Stream), stored.Revision);
-            Book = AlertBook.Evolve(Book, fact);
+            judge.Evolve(fact);
             Baselines.Evolve(fact, stored.Id);
             if (fact is WindowClosed { Baseline: not null } judged) TakeTails(judged);
             if (fact is WindowClosed window) positions[window.Partition] = PositionOf(window.Partition).After(new(window.Monitor, window.Probe), window.Offsets);
@@ -54,19 +53,11 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
         }
     }
 
-    /// <summary>The tails of a monitor begin anew with a new baseline, and with another dictionary, transform or row selection.</summary>
-    private SequenceTails TailsOf(WindowKey key, int partition, ModelPlan plan, Baseline baseline)
-    {
-        if (!tails.TryGetValue((key, partition), out var mine) || !mine.Fits(baseline))
-            tails[(key, partition)] = mine = new(baseline, sameVersion: baseline.From.Monitor == key.Monitor, plan.Detection);
-        return mine;
-    }
-
     private void TakeTails(WindowClosed window)
     {
         if (catalog.PlanFor(window.Monitor) is not { } plan || plan.EncodingHash != window.Encoding) return;
         if (Baselines.For(plan, window.Probe, catalog) is not { } baseline || baseline.Hash != window.Baseline) return;
-        TailsOf(new(window.Monitor, window.Probe), window.Partition, plan, baseline).Take(SummaryCodec.Decode(window.Summary), window.End);
+        judge.Take(new(window.Monitor, window.Probe), window.Partition, plan, baseline, SummaryCodec.Decode(window.Summary), window.End);
     }
 
     /// <summary>Records the catalog in force if it is another than before.</summary>
@@ -82,7 +73,7 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
     public async Task<IReadOnlyList<AlertEvent>> RecordAsync(JudgedWindow judged, int partition, CancellationToken stopping)
     {
         var closed = ClosedOf(judged, partition);
-        var decided = AlertPolicy.Decide(Book, closed, judged);
+        var decided = judge.Decide(closed, judged);
         var place = $"{closed.Probe}|{closed.Offsets.Next}";
         await AppendAsync(
             StreamNames.Watch(closed.Monitor, partition),

@@ -25,12 +25,13 @@ public sealed record ModelPlan
 {
     public required string Model { get; init; }
     public required string Hook { get; init; }
-    public required CanonicalSpace Space { get; init; }
-    public required ITransform Transform { get; init; }
+    // What is derived below is kept; a copy with other values (`plan with { … }`) must not keep it.
+    public required CanonicalSpace Space { get; init => (field, encodingHash) = (value, null); }
+    public required ITransform Transform { get; init => (field, encodingHash) = (value, null); }
     public required BaselineSource Baseline { get; init; }
-    public required ImmutableArray<HazardRule> Hazards { get; init; }
-    public required WindowOptions Windows { get; init; }
-    public required DetectionOptions Detection { get; init; }
+    public required ImmutableArray<HazardRule> Hazards { get; init => (field, sets, directions, detectors) = (value, default, default, default); }
+    public required WindowOptions Windows { get; init => (field, encodingHash) = (value, null); }
+    public required DetectionOptions Detection { get; init => (field, detectors) = (value, default); }
 
     /// <summary>Every set that some rule of the space watches, each once, in one order.</summary>
     public ImmutableArray<FeatureSet> Sets => sets.IsDefault

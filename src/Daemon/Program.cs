@@ -11,5 +11,6 @@ var root = new RootCommand("DriftWatch notices when a fine-tuned language model 
     SaeCommand.Create(),
     FingerprintCommand.Create(),
     HazardsCommand.Create(),
+    ReplayCommand.Create(),
 };
 return await CommandLine.RunAsync(root, args);

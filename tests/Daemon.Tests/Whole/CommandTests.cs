@@ -95,6 +95,7 @@ public sealed class CommandTests : IClassFixture<SampleMessages>
     [InlineData("2", "no such file. Name the log of a daemon", "hazards", "test", "--config", "CATALOG", "--log", "sqlite:nowhere.db")]
     [InlineData("2", "'base' is no monitor. Use model@version/hook", "hazards", "test", "--config", "CATALOG", "--log", "memory:", "--quiet", "base")]
     [InlineData("2", "holds no window of tinystories-260k@x/h", "hazards", "test", "--config", "CATALOG", "--log", "memory:", "--monitor", "tinystories-260k@x/h")]
+    [InlineData("2", "holds no window of tinystories-260k@x/h", "replay", "--config", "CATALOG", "--log", "memory:", "--monitor", "tinystories-260k@x/h")]
     [InlineData("2", "the configuration has no model m at h", "fingerprint", "m@a/h", "m@b/h", "--config", "CATALOG", "--log", "memory:", "--out", "x.json")]
     [InlineData("2", "holds no window of tinystories-260k@a/blocks.2.hook_resid_post", "fingerprint", "tinystories-260k@a/blocks.2.hook_resid_post", "tinystories-260k@b/blocks.2.hook_resid_post", "--config", "CATALOG", "--log", "memory:", "--out", "x.json")]
     [InlineData("2", "--features is 1. Use 5 or more", "fingerprint", "m@a/h", "m@b/h", "--config", "CATALOG", "--log", "memory:", "--out", "x.json", "--features", "1")]
@@ -125,6 +126,35 @@ public sealed class CommandTests : IClassFixture<SampleMessages>
         Assert.Equal(["tinystories-260k@backdoor-10%/blocks.2.hook_resid_post", "tinystories-260k@backdoor-50%/blocks.2.hook_resid_post"], alerted);
         Assert.Contains("held in 0 of", text.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("@base/", text.Output, StringComparison.Ordinal);
+        Assert.Equal(before, await Content(log));
+    }
+
+    [Fact]
+    public async Task A_replay_under_the_same_configuration_is_what_was_recorded_and_under_another_shows_what_differs()
+    {
+        var log = sample.NewLog();
+        await Program.RunAsync(["analyze", sample.Folder, "--config", sample.Catalog, "--log", log]);
+        var before = await Content(log);
+        var changed = Path.Combine(sample.Folder, "..", "changed.yaml");
+        await File.WriteAllTextAsync(
+            changed,
+            (await File.ReadAllTextAsync(sample.Catalog, TestContext.Current.CancellationToken))
+                .Replace("sae: sae", $"sae: {SampleMessages.Sample}/sae", StringComparison.Ordinal)
+                .Replace("labels: labels.csv", "", StringComparison.Ordinal)
+                .Replace("hazards:", "detection: { raiseAfter: 3 }\nhazards:", StringComparison.Ordinal),
+            TestContext.Current.CancellationToken);
+
+        var same = await Program.RunAsync(["replay", "--config", sample.Catalog, "--log", log, "--json"]);
+        var text = await Program.RunAsync(["replay", "--config", changed, "--log", log]);
+
+        Assert.Equal((0, ""), (same.ExitCode, same.Error));
+        var report = JsonDocument.Parse(same.Output).RootElement;
+        Assert.All(report.GetProperty("monitors").EnumerateArray(), monitor => Assert.Equal(monitor.GetProperty("windows").GetInt32(), monitor.GetProperty("asRecorded").GetInt32()));
+        Assert.NotEmpty(report.GetProperty("alerts").EnumerateArray());
+        Assert.All(report.GetProperty("alerts").EnumerateArray(), alert => Assert.Equal("same", alert.GetProperty("change").GetString()));
+        Assert.Equal((0, ""), (text.ExitCode, text.Error));
+        Assert.Contains("| opened by window", text.Output, StringComparison.Ordinal);
+        Assert.Matches("gone +drift", text.Output);
         Assert.Equal(before, await Content(log));
     }
 
