@@ -44,7 +44,7 @@ public sealed class DriftAnalyzerTests
         Assert.Equal(error, summary.Residual.Y.Value, 1e-6);
         Assert.Equal((double)active / codes.Rows, summary.L0.Ratio, 1e-9);
         Assert.Equal(fired.Select(count => (long)count), summary.FiringF().Select(firing => firing.Rows));
-        for (var f = 0; f < 40; f++) Assert.Equal(magnitude[f], summary.Fired.TryGetValue(f, out var entry) ? entry.Magnitude.Value : 0, 1e-5);
+        for (var f = 0; f < 40; f++) Assert.Equal(magnitude[f], summary.FiredOf(f)?.Magnitude.Value ?? 0, 1e-5);
         Assert.Equal(rows.Where((_, i) => i % Width == 3).Sum(x => (double)x), summary.ActivationSumD[3].Value, 1e-6);
         Assert.Equal(12, summary.Score(ScoreNames.Fvu).Total);
         Assert.Equal(12, summary.Score(ScoreNames.Norm).Total);

@@ -30,7 +30,7 @@ internal static class JudgeBenchmark
             Windows = new(),
             Detection = new(),
         };
-        Console.WriteLine($"{windows[0].Fired.Count} features fired in a window, {windows[0].FiringCounts.Length} firing counts, {SummaryCodec.Encode(windows[0]).Length:N0} bytes stored");
+        Console.WriteLine($"{windows[0].Fired.Length} features fired in a window, {windows[0].FiringCounts.Length} firing counts, {SummaryCodec.Encode(windows[0]).Length:N0} bytes stored");
         foreach (var detector in plan.Detectors) Time(detector.Name, window => detector.Judge(window, baseline));
         var before = GC.GetTotalMemory(forceFullCollection: true);
         var tails = new SequenceTails(baseline, sameVersion: true, plan.Detection);

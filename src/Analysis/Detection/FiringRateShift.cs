@@ -35,8 +35,7 @@ public sealed class FiringRateShift(DetectionOptions options) : IDetector
             var z = Statistics.ClusteredZ(here, there);
             // The variance is estimated from the sequences that fire, on the smaller side above all: Student's tail and not the normal one, which names too many features.
             var p = Math.Abs(z) < 2 ? Statistics.NormalP(z) : Statistics.StudentP(z, fired * Math.Min(share, 1 - share) - 1);
-            var interval = Statistics.RatioInterval(here, there);
-            tested.Add(new(f, null, there.Ratio, here.Ratio, z, p, interval?.Low, interval?.High));
+            tested.Add(new(f, null, there.Ratio, here.Ratio, z, p));
         }
         if (tested.Count == 0) return Finding.Without(Name, Verdict.Undecided, 0, 1, "no feature fired in enough sequences to compare its rate");
 
@@ -49,7 +48,14 @@ public sealed class FiringRateShift(DetectionOptions options) : IDetector
             score,
             drifted.Length == 0 ? 1 : drifted.Max(Factor),
             $"{drifted.Length} of {tested.Count} features changed their firing rate by a factor of {options.RateRatio} or more",
-            drifted);
+            [.. drifted.Select(WithInterval)]);
+
+        // Only for what is named: a window tests ten thousand features and more.
+        FeatureEvidence WithInterval(FeatureEvidence feature)
+        {
+            var interval = Statistics.RatioInterval(ClusteredRatio.Of(firingF[feature.Feature], window), ClusteredRatio.Of(baseline.FiringF[feature.Feature], baseline.Summary));
+            return feature with { RatioLow = interval?.Low, RatioHigh = interval?.High };
+        }
     }
 
     /// <summary>Up or down, 1 or more; bounded, so that a rate of 0 is a large factor and not an infinite one.</summary>

@@ -69,7 +69,7 @@ public sealed record HazardMeasure(string Name, Verdict Verdict, bool Counted, d
 
     /// <summary>Mean activation given firing; null where too few sequences carry it.</summary>
     private static double? MagnitudeOf(int feature, Firing firing, WindowSummary summary) =>
-        firing.Sequences >= SequencesMinimum ? summary.Fired[feature].Magnitude.Value / firing.Rows : null;
+        firing.Sequences >= SequencesMinimum ? summary.FiredOf(feature)!.Value.Magnitude.Value / firing.Rows : null;
 
     private static string Shown(double? magnitude) => magnitude is { } known ? $"{known:0.####}" : "unknown: it fires in too few sequences";
 

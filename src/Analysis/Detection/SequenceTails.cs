@@ -16,7 +16,7 @@ namespace DriftWatch.Analysis.Detection;
 /// A version other than the baseline's has scores of its own: its percentiles are the baseline's, moved with the middle half of its sequences, and a fifth more may exceed them from the start; the
 /// features' rates, scores that are made of counts (their ties do not move with the middle) and what hazard rules watch are learned from its own first <see cref="LearningSequences"/> sequences. A benign fine-tune stays quiet; what was there from the first window on must show in the scores.
 /// Not done: scores of single tokens (the largest token error of a sequence finds nothing); maxima instead of sums (a CUSUM of e-values is weaker in theory and was no faster here).
-/// Cost: O(non-zeros + features) a window; memory 80 bytes a feature. Rare features have ties and thereby fewer false alarms than stated.
+/// Cost: O(non-zeros + features) a window; memory 150 bytes a feature. Rare features have ties and thereby fewer false alarms than stated.
 /// </remarks>
 public sealed class SequenceTails
 {
@@ -146,6 +146,9 @@ public sealed class SequenceTails
         private double a, b;
         private LogHistogram own = LogHistogram.Empty;
 
+        /// <summary>A window is looked at, bet on and learned: its threshold is found once.</summary>
+        private (LogHistogram Window, int Threshold)? found;
+
         public string Score { get; }
         public bool Upper { get; }
         public double Level { get; }
@@ -186,6 +189,7 @@ public sealed class SequenceTails
             a += x;
             b += n - x;
             if (!sameVersion) own = own.Merge(window);
+            found = null;
         }
 
         private double Next(int step, long n, long x, double start) => Math.Min(most, (r[step] + start) * Math.Exp(PolyaUrn.LogEValue(a, b, n, x, ScoreSteps[step])));
@@ -194,8 +198,11 @@ public sealed class SequenceTails
         private int Threshold(LogHistogram window)
         {
             if (sameVersion || learning > 0 || window.Total == 0) return bin;
+            if (found is var (known, threshold) && ReferenceEquals(known, window)) return threshold;
             var ratio = own.Merge(window).Middle() / middle;
-            return double.IsFinite(ratio) ? LogHistogram.BinOf(ratio * LogHistogram.EdgeOf(Upper ? bin + 1 : bin)) : bin;
+            threshold = double.IsFinite(ratio) ? LogHistogram.BinOf(ratio * LogHistogram.EdgeOf(Upper ? bin + 1 : bin)) : bin;
+            found = (window, threshold);
+            return threshold;
         }
 
         private long Beyond(LogHistogram histogram, int threshold) => Upper ? histogram.CountAbove(threshold) : histogram.CountBelow(threshold);
@@ -211,10 +218,19 @@ public sealed class SequenceTails
         private readonly int count;
         private readonly int[] thresholdFL;
         private readonly double[] aFL;
-        private readonly double[] rFLS;
+        private double[] rFLS, nextFLS;
 
         /// <summary>Evidence for each feature by itself, over alarms: what names it.</summary>
-        private readonly double[] namedF;
+        private double[] namedF, nextF;
+
+        /// <summary>The window that <see cref="nextFLS"/> and <see cref="nextF"/> come behind; what is looked at is mostly what is taken in next.</summary>
+        private (WindowSummary Window, double Start, double MeanR)? looked;
+        private readonly int[] exceedingFL;
+        private WindowSummary? exceedingOf;
+
+        /// <summary>Bets by (a, x, step): most features have few different counts, and a bet takes four logarithms.</summary>
+        private readonly double[] bets = new double[BetCounts * BetExceeding * FeatureSteps.Length];
+        private const int BetCounts = 2048, BetExceeding = 8;
         private readonly long learning;
         private readonly double most;
         private double total;
@@ -227,6 +243,8 @@ public sealed class SequenceTails
             aFL = new double[count * Levels];
             rFLS = new double[count * Levels * Steps];
             namedF = new double[count];
+            (nextFLS, nextF) = (new double[rFLS.Length], new double[count]);
+            exceedingFL = new int[count * Levels];
             this.most = most * rFLS.Length / FeaturesShare;
             learning = sameVersion ? 0 : LearningSequences;
             // Another version's rates are its own: nothing is known of them but that they are rates.
@@ -249,17 +267,33 @@ public sealed class SequenceTails
             }
         }
 
-        public FeatureLook Look(WindowSummary window, double start) => Next(window, start, (double[])rFLS.Clone(), (double[])namedF.Clone());
+        public FeatureLook Look(WindowSummary window, double start)
+        {
+            if (taken < learning) return new(namedF, 0);
+            if (looked is not { } known || !ReferenceEquals(known.Window, window) || known.Start != start)
+            {
+                rFLS.CopyTo(nextFLS, 0);
+                namedF.CopyTo(nextF, 0);
+                looked = known = (window, start, Next(window, start, nextFLS, nextF));
+            }
+            return new(nextF, known.MeanR);
+        }
 
-        public double Bet(WindowSummary window, double start) => Next(window, start, rFLS, namedF).MeanR;
+        public double Bet(WindowSummary window, double start)
+        {
+            var mean = Look(window, start).MeanR;
+            if (taken >= learning) (rFLS, nextFLS, namedF, nextF) = (nextFLS, rFLS, nextF, namedF);
+            looked = null;
+            return mean;
+        }
 
         public void Begin() => Array.Clear(rFLS);
 
         /// <summary>Moves the bets on by a window.</summary>
-        private FeatureLook Next(WindowSummary window, double start, double[] rFLS, double[] namedF)
+        private double Next(WindowSummary window, double start, double[] rFLS, double[] namedF)
         {
-            if (taken < learning) return new(namedF, 0);
             var xFL = Exceeding(window);
+            Array.Fill(bets, double.NaN);
             var sum = 0.0;
             for (var f = 0; f < count; f++)
             {
@@ -267,7 +301,7 @@ public sealed class SequenceTails
                 for (var slot = f * Levels; slot < (f + 1) * Levels; slot++)
                     for (var step = 0; step < Steps; step++)
                     {
-                        var bet = Math.Min(most, Math.Exp(PolyaUrn.LogEValue(aFL[slot], total - aFL[slot], window.Sequences, xFL[slot], FeatureSteps[step])));
+                        var bet = Bet(aFL[slot], window.Sequences, xFL[slot], step);
                         ref var r = ref rFLS[slot * Steps + step];
                         r = Math.Min(most, (r + start) * bet);
                         sum += r;
@@ -275,7 +309,17 @@ public sealed class SequenceTails
                     }
                 namedF[f] = Math.Min(most, (namedF[f] + start) * e / (Levels * Steps));
             }
-            return new(namedF, sum / rFLS.Length);
+            return sum / rFLS.Length;
+        }
+
+        private double Bet(double a, long n, int x, int step)
+        {
+            // aFL counts from 1 up: whole numbers.
+            if (a >= BetCounts || x >= BetExceeding) return Compute();
+            ref var kept = ref bets[((int)a * BetExceeding + x) * Steps + step];
+            return double.IsNaN(kept) ? kept = Compute() : kept;
+
+            double Compute() => Math.Min(most, Math.Exp(PolyaUrn.LogEValue(a, total - a, n, x, FeatureSteps[step])));
         }
 
         public void Learn(WindowSummary window)
@@ -284,15 +328,18 @@ public sealed class SequenceTails
             for (var slot = 0; slot < xFL.Length; slot++) aFL[slot] += xFL[slot];
             total += window.Sequences;
             taken += window.Sequences;
+            (looked, exceedingOf) = (null, null);
         }
 
         private int[] Exceeding(WindowSummary window)
         {
-            var xFL = new int[thresholdFL.Length];
+            if (ReferenceEquals(exceedingOf, window)) return exceedingFL;
+            Array.Clear(exceedingFL);
             foreach (var (feature, fired, sequences) in window.FiringCounts)
                 for (var slot = feature * Levels; slot < (feature + 1) * Levels; slot++)
-                    if (fired > thresholdFL[slot]) xFL[slot] += (int)sequences;
-            return xFL;
+                    if (fired > thresholdFL[slot]) exceedingFL[slot] += (int)sequences;
+            exceedingOf = window;
+            return exceedingFL;
         }
 
         public readonly record struct FeatureLook(double[] NamedF, double MeanR);

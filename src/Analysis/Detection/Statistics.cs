@@ -64,9 +64,10 @@ public static class Statistics
     /// <param name="pValues">Of all tests made, the insignificant ones too.</param>
     public static double BenjaminiHochberg(IReadOnlyCollection<double> pValues, double rate)
     {
-        var sorted = pValues.Order().ToArray();
+        // Only these can be rejected, and most are larger.
+        var sorted = pValues.Where(p => p <= rate).Order().ToArray();
         for (var i = sorted.Length - 1; i >= 0; i--)
-            if (sorted[i] <= rate * (i + 1) / sorted.Length) return sorted[i];
+            if (sorted[i] <= rate * (i + 1) / pValues.Count) return sorted[i];
         return 0;
     }
 }

@@ -1,5 +1,3 @@
-using System.Collections.Immutable;
-
 namespace DriftWatch.Analysis.Windows;
 
 /// <summary>Counts of numbers in bins of a 256th of an octave: mergeable, exact in its counts, sparse.</summary>
@@ -11,17 +9,28 @@ public sealed class LogHistogram
 {
     private const int MantissaShift = 52 - 8;
 
-    public static readonly LogHistogram Empty = new(ImmutableSortedDictionary<int, long>.Empty);
+    public static readonly LogHistogram Empty = new([]);
 
-    private readonly ImmutableSortedDictionary<int, long> counts;
+    // Ascending by bin. An array and not a sorted dictionary: thousands of windows are decoded and walked through in a replay.
+    private readonly KeyValuePair<int, long>[] counts;
 
-    private LogHistogram(ImmutableSortedDictionary<int, long> counts) => this.counts = counts;
+    private LogHistogram(KeyValuePair<int, long>[] counts)
+    {
+        this.counts = counts;
+        foreach (var (_, count) in counts) Total += count;
+    }
 
-    public static LogHistogram From(IEnumerable<KeyValuePair<int, long>> bins) => new(ImmutableSortedDictionary.CreateRange(bins));
+    /// <param name="bins">Each once, in any order.</param>
+    public static LogHistogram From(IEnumerable<KeyValuePair<int, long>> bins)
+    {
+        KeyValuePair<int, long>[] sorted = [.. bins];
+        Array.Sort(sorted, (a, b) => a.Key.CompareTo(b.Key));
+        return new(sorted);
+    }
 
     /// <summary>Bin → count, ascending.</summary>
-    public IReadOnlyDictionary<int, long> Bins => counts;
-    public long Total => counts.Values.Sum();
+    public IReadOnlyList<KeyValuePair<int, long>> Bins => counts;
+    public long Total { get; }
 
     /// <summary>Ascending with the value; a negative number has the bin of its size, negated.</summary>
     public static int BinOf(double value) => value > 0 ? (int)(BitConverter.DoubleToInt64Bits(value) >> MantissaShift) : value < 0 ? -BinOf(-value) : 0;
@@ -37,9 +46,18 @@ public sealed class LogHistogram
 
     public LogHistogram Merge(LogHistogram other)
     {
-        var merged = counts.ToBuilder();
-        foreach (var (bin, count) in other.counts) merged[bin] = merged.GetValueOrDefault(bin) + count;
-        return new(merged.ToImmutable());
+        var merged = new List<KeyValuePair<int, long>>(counts.Length + other.counts.Length);
+        var (i, j) = (0, 0);
+        while (i < counts.Length && j < other.counts.Length)
+        {
+            var (mine, theirs) = (counts[i], other.counts[j]);
+            merged.Add(mine.Key < theirs.Key ? mine : theirs.Key < mine.Key ? theirs : new(mine.Key, mine.Value + theirs.Value));
+            if (mine.Key <= theirs.Key) i++;
+            if (theirs.Key <= mine.Key) j++;
+        }
+        merged.AddRange(counts.AsSpan(i));
+        merged.AddRange(other.counts.AsSpan(j));
+        return new([.. merged]);
     }
 
     /// <summary>The first bin with at least <paramref name="share"/> of the counts at or below it; 0 for an empty histogram.</summary>
@@ -84,8 +102,18 @@ public sealed class LogHistogram
     }
 
     /// <summary>How many lie above a bin.</summary>
-    public long CountAbove(int bin) => counts.Where(entry => entry.Key > bin).Sum(entry => entry.Value);
+    public long CountAbove(int bin)
+    {
+        var above = 0L;
+        for (var i = counts.Length - 1; i >= 0 && counts[i].Key > bin; i--) above += counts[i].Value;
+        return above;
+    }
 
     /// <summary>How many lie below a bin.</summary>
-    public long CountBelow(int bin) => counts.TakeWhile(entry => entry.Key < bin).Sum(entry => entry.Value);
+    public long CountBelow(int bin)
+    {
+        var below = 0L;
+        for (var i = 0; i < counts.Length && counts[i].Key < bin; i++) below += counts[i].Value;
+        return below;
+    }
 }

@@ -147,7 +147,7 @@ public sealed class SummaryBuilder(int features, int width, ImmutableArray<Featu
         RowsZero = RowsZero,
         RowsOutlier = RowsOutlier,
         FiringCounts = [.. firingCounts.Select(entry => new FiringCount(entry.Key.Feature, entry.Key.Count, entry.Value)).OrderBy(count => count.Feature).ThenBy(count => count.Count)],
-        Fired = fired.ToImmutableSortedDictionary(),
+        Fired = [.. fired.Select(entry => new FiredFeature(entry.Key, entry.Value.RowsByLength, entry.Value.Magnitude)).OrderBy(entry => entry.Feature)],
         Sets = sets.Zip(setFiring).ToImmutableSortedDictionary(pair => pair.First.Key, pair => pair.Second, StringComparer.Ordinal),
         L0 = l0,
         Residual = residual,

@@ -23,9 +23,9 @@ public static class SummaryCodec
         raw.Write(summary.RowsZero);
         raw.Write(summary.RowsOutlier);
 
-        raw.Write(summary.Fired.Count);
+        raw.Write(summary.Fired.Length);
         var (previous, at) = (0, 0);
-        foreach (var (feature, (rowsByLength, magnitude)) in summary.Fired)
+        foreach (var (feature, rowsByLength, magnitude) in summary.Fired)
         {
             raw.Write(feature - previous);
             raw.Write(rowsByLength);
@@ -111,14 +111,16 @@ public static class SummaryCodec
             RowsOutlier = raw.ReadLong(),
         };
 
-        var fired = ImmutableSortedDictionary.CreateBuilder<int, (long, ExactSum)>();
-        var counts = ImmutableArray.CreateBuilder<FiringCount>();
+        var firedCount = raw.ReadInt();
+        var fired = ImmutableArray.CreateBuilder<FiredFeature>(raw.AtMost(firedCount));
+        // In most sequences a feature fires some few different numbers of times.
+        var counts = new List<FiringCount>(raw.AtMost(4 * (long)firedCount));
         var feature = 0;
-        for (var left = raw.ReadInt(); left > 0; left--)
+        for (var left = firedCount; left > 0; left--)
         {
             feature = raw.ReadAbove(feature, orEqual: fired.Count == 0);
             if (feature >= features) throw new MalformedException("summary", $"the window summary names feature {feature} of {features}");
-            fired[feature] = (raw.ReadLong(), new(raw.ReadWide()));
+            fired.Add(new(feature, raw.ReadLong(), new(raw.ReadWide())));
             var count = 0;
             for (var entries = raw.ReadInt(); entries > 0; entries--)
             {
@@ -132,8 +134,8 @@ public static class SummaryCodec
 
         summary = summary with
         {
-            FiringCounts = counts.DrainToImmutable(),
-            Fired = fired.ToImmutable(),
+            FiringCounts = [.. counts],
+            Fired = fired.DrainToImmutable(),
             Sets = sets.ToImmutable(),
             L0 = raw.ReadRatio(),
             Residual = raw.ReadRatio(),
@@ -151,9 +153,10 @@ public static class SummaryCodec
     {
         var scores = ImmutableSortedDictionary.CreateBuilder<string, LogHistogram>(StringComparer.Ordinal);
         for (var left = raw.ReadInt(); left > 0; left--) scores[raw.ReadText()] = raw.ReadHistogram();
-        var magnitudes = ImmutableArray.CreateBuilder<MagnitudeCount>();
+        var count = raw.ReadInt();
+        var magnitudes = ImmutableArray.CreateBuilder<MagnitudeCount>(raw.AtMost(count));
         var (feature, bin) = (0, 0);
-        for (var left = raw.ReadInt(); left > 0; left--)
+        for (var left = count; left > 0; left--)
         {
             var next = raw.ReadAbove(feature, orEqual: true);
             if (next >= summary.Features) throw new MalformedException("summary", $"the window summary names feature {next} of {summary.Features}");
@@ -228,8 +231,13 @@ public static class SummaryCodec
     {
         private int at;
 
+        /// <summary>Room for so many entries, as far as the bytes that are left can hold them: a damaged count must not allocate.</summary>
+        public int AtMost(long entries) => (int)Math.Min(entries, bytes.Length - at);
+
         public Int128 ReadWide()
         {
+            // Almost all fit 63 bits, and 128-bit shifts are slow.
+            if (TryReadShort(out var small)) return (long)(small >> 1) ^ -(long)(small & 1);
             var zigzag = UInt128.Zero;
             for (var shift = 0; ; shift += 7)
             {
@@ -240,7 +248,26 @@ public static class SummaryCodec
             }
         }
 
-        public long ReadLong() => ReadWide() is var value && value >= 0 && value <= long.MaxValue ? (long)value : throw Damaged();
+        public long ReadLong()
+        {
+            if (TryReadShort(out var small)) return (small & 1) == 0 ? (long)(small >> 1) : throw Damaged();
+            return ReadWide() is var value && value >= 0 && value <= long.MaxValue ? (long)value : throw Damaged();
+        }
+
+        /// <summary>A number of up to nine bytes, still zigzagged; else nothing is read.</summary>
+        private bool TryReadShort(out ulong zigzag)
+        {
+            zigzag = 0;
+            var end = Math.Min(bytes.Length, at + 9);
+            for (var (next, shift) = (at, 0); next < end; next++, shift += 7)
+            {
+                zigzag |= (ulong)(bytes[next] & 0x7f) << shift;
+                if (bytes[next] >= 0x80) continue;
+                at = next + 1;
+                return true;
+            }
+            return false;
+        }
 
         public int ReadInt() => ReadLong() is var value and <= int.MaxValue ? (int)value : throw Damaged();
 

@@ -24,6 +24,9 @@ public readonly record struct RatioSums(ExactSum Y, ExactSum N, ExactSum YY, Exa
     public double Ratio => N.Units == 0 ? 0 : Y.Value / N.Value;
 }
 
+/// <summary>Of a feature that fired: Σc·n, and Σ of its activations over the rows in which it fired.</summary>
+public readonly record struct FiredFeature(int Feature, long RowsByLength, ExactSum Magnitude);
+
 /// <summary>In how many sequences a feature fired exactly <paramref name="Count"/> times.</summary>
 public readonly record struct FiringCount(int Feature, int Count, long Sequences);
 
@@ -58,10 +61,10 @@ public sealed record WindowSummary
     public long RowsOutlier { get; init; }
 
     /// <summary>Per feature how many sequences fired it c times, ascending by feature and count; c = 0 is what remains.</summary>
-    public ImmutableArray<FiringCount> FiringCounts { get; init; } = [];
+    public ImmutableArray<FiringCount> FiringCounts { get; init => (field, firingF) = (value, null); } = [];
 
-    /// <summary>Per feature that fired: Σc·n, and Σ of its activations over the rows in which it fired.</summary>
-    public ImmutableSortedDictionary<int, (long RowsByLength, ExactSum Magnitude)> Fired { get; init; } = ImmutableSortedDictionary<int, (long, ExactSum)>.Empty;
+    /// <summary>Every feature that fired, ascending.</summary>
+    public ImmutableArray<FiredFeature> Fired { get; init => (field, firingF) = (value, null); } = [];
 
     /// <summary>Firing of the sets of features that hazard rules name, by <see cref="FeatureSet.Key"/>.</summary>
     public ImmutableSortedDictionary<string, Firing> Sets { get; init; } = ImmutableSortedDictionary.Create<string, Firing>(StringComparer.Ordinal);
@@ -118,23 +121,42 @@ public sealed record WindowSummary
         }
     }
 
-    /// <summary>Firing of every feature, dense: O(features + non-zeros).</summary>
-    public Firing[] FiringF()
+    // Every detector asks for it. A copy with other counts must not keep it.
+    private Firing[]? firingF;
+
+    /// <summary>Firing of every feature, dense: O(features + non-zeros), the first time. Not to be written to.</summary>
+    public Firing[] FiringF() => firingF ??= Dense();
+
+    private Firing[] Dense()
     {
         var firing = new Firing[Features];
         foreach (var (feature, count, sequences) in FiringCounts)
             firing[feature] += new Firing(count * sequences, (long)count * count * sequences, 0, sequences);
-        foreach (var (feature, (rowsByLength, _)) in Fired) firing[feature] = firing[feature] with { RowsByLength = rowsByLength };
+        foreach (var (feature, rowsByLength, _) in Fired) firing[feature] = firing[feature] with { RowsByLength = rowsByLength };
         return firing;
     }
 
     /// <summary>Firing of one feature.</summary>
     public Firing FiringOf(int feature)
     {
-        var firing = new Firing(0, 0, Fired.TryGetValue(feature, out var fired) ? fired.RowsByLength : 0, 0);
+        var firing = new Firing(0, 0, FiredOf(feature)?.RowsByLength ?? 0, 0);
         foreach (var (_, count, sequences) in FiringCounts.Where(count => count.Feature == feature))
             firing += new Firing(count * sequences, (long)count * count * sequences, 0, sequences);
         return firing;
+    }
+
+    /// <summary>Null where it did not fire.</summary>
+    public FiredFeature? FiredOf(int feature)
+    {
+        var (low, high) = (0, Fired.Length - 1);
+        while (low <= high)
+        {
+            var middle = (low + high) / 2;
+            if (Fired[middle].Feature == feature) return Fired[middle];
+            if (Fired[middle].Feature < feature) low = middle + 1;
+            else high = middle - 1;
+        }
+        return null;
     }
 
     public WindowSummary Merge(WindowSummary other)
@@ -152,7 +174,7 @@ public sealed record WindowSummary
             RowsZero = RowsZero + other.RowsZero,
             RowsOutlier = RowsOutlier + other.RowsOutlier,
             FiringCounts = Merge(FiringCounts, other.FiringCounts),
-            Fired = MergeKeyed(Fired, other.Fired, (a, b) => (a.RowsByLength + b.RowsByLength, a.Magnitude + b.Magnitude)),
+            Fired = MergeSorted(Fired, other.Fired, fired => (fired.Feature, 0), (a, b) => new(a.Feature, a.RowsByLength + b.RowsByLength, a.Magnitude + b.Magnitude)),
             Sets = MergeSets(this, other),
             L0 = L0 + other.L0,
             Residual = Residual + other.Residual,

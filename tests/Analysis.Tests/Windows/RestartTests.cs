@@ -86,6 +86,6 @@ public sealed class RestartTests
         Assert.Contains(windows, window => window.Rejected.Count == 2);
         Assert.Contains(windows, window => window.Offsets.OpenFrom < window.Offsets.First);
         Assert.Contains(windows.Zip(windows.Skip(1)), pair => pair.First.Offsets.Next == pair.Second.Offsets.Next);
-        Assert.Contains(windows, window => window.Summary.Fired.Count > 0 && window.Summary.Sets.Values.Any(firing => firing.Rows > 0));
+        Assert.Contains(windows, window => window.Summary.Fired.Length > 0 && window.Summary.Sets.Values.Any(firing => firing.Rows > 0));
     }
 }

@@ -57,7 +57,7 @@ public sealed class SummaryCodecTests
         {
             Rows = long.MaxValue,
             FiringCounts = [new(int.MaxValue - 1, int.MaxValue, long.MaxValue)],
-            Fired = WindowSummary.Empty(1, 1).Fired.Add(int.MaxValue - 1, (long.MaxValue, least)),
+            Fired = [new(int.MaxValue - 1, long.MaxValue, least)],
             L0 = new(most, least, most, least, most),
             ActivationSumD = [most, least],
         };

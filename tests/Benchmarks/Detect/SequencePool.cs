@@ -130,8 +130,8 @@ internal sealed class SummaryTable(int features, int width)
     {
         var sequence = l0.Count;
         var at = starts[^1];
-        Grow(ref firing, at + summary.Fired.Count);
-        foreach (var (feature, (_, magnitude)) in summary.Fired)
+        Grow(ref firing, at + summary.Fired.Length);
+        foreach (var (feature, _, magnitude) in summary.Fired)
         {
             var (count, bin) = (summary.FiringCounts[at - starts[^1]], summary.Magnitudes[at - starts[^1]]);
             firing[at++] = new(feature, checked((short)count.Count), checked((short)bin.Bin), checked((long)magnitude.Units));
@@ -144,7 +144,7 @@ internal sealed class SummaryTable(int features, int width)
 
         if (scores.Length == 0) scores = [.. summary.Scores.Keys];
         Grow(ref scoreBins, (sequence + 1) * scores.Length);
-        for (var i = 0; i < scores.Length; i++) scoreBins[sequence * scores.Length + i] = summary.Score(scores[i]).Bins.Keys.Single();
+        for (var i = 0; i < scores.Length; i++) scoreBins[sequence * scores.Length + i] = summary.Score(scores[i]).Bins.Select(bin => bin.Key).Single();
         Grow(ref profiles, (sequence + 1) * profile.Length);
         profile.CopyTo(profiles.AsSpan(sequence * profile.Length));
 

@@ -58,7 +58,7 @@ internal sealed class SummaryFold(int dictionary, params SequencePool[] pools)
         Flush();
         var firingCounts = ImmutableArray.CreateBuilder<FiringCount>();
         var magnitudes = ImmutableArray.CreateBuilder<MagnitudeCount>();
-        var fired = new List<KeyValuePair<int, (long, ExactSum)>>();
+        var fired = new List<FiredFeature>();
         for (var f = 0; f < shape.Features; f++)
         {
             if (rowsByLengthF[f] == 0) continue;
@@ -66,7 +66,7 @@ internal sealed class SummaryFold(int dictionary, params SequencePool[] pools)
                 if (sequencesFC[f * counts + count] is var with && with > 0) firingCounts.Add(new(f, count, with));
             for (var bin = 0; bin < bins; bin++)
                 if (sequencesFB[f * bins + bin] is var with && with > 0) magnitudes.Add(new(f, lowestBin + bin, with));
-            fired.Add(new(f, (rowsByLengthF[f], new ExactSum(magnitudeF[f]))));
+            fired.Add(new(f, rowsByLengthF[f], new(magnitudeF[f])));
         }
         var summary = new WindowSummary
         {
@@ -79,7 +79,7 @@ internal sealed class SummaryFold(int dictionary, params SequencePool[] pools)
             RowsZero = zero,
             RowsOutlier = outlier,
             FiringCounts = firingCounts.DrainToImmutable(),
-            Fired = ImmutableSortedDictionary.CreateRange(fired),
+            Fired = [.. fired],
             L0 = l0,
             Residual = residual,
             ActivationSumD = Sums(0, width),
