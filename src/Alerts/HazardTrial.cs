@@ -43,8 +43,7 @@ public sealed record TrialRule(HazardRule Rule, ImmutableArray<TrialMonitor> Mon
 /// <remarks>
 /// Each window is judged as the daemon judges it, against the baseline that is frozen at the end of the log (its own windows, too: there the rule is tried on what it is compared
 /// with, so their share of false positives is a little low), and <see cref="AlertPolicy"/> decides what is raised.
-/// Quiet are the windows of the monitors that are named so; with none named, those of the baselines' versions and all others that no other rule and no drift alarm was alarmed by
-/// (from the first window of the streak that raised an alert to its end). An alert of the tried rule itself excuses nothing: it is what is tried.
+/// Quiet are windows as <see cref="AlarmHistory"/> says. An alert of the tried rule itself excuses nothing: it is what is tried.
 /// The interval takes windows for independent; they share traffic, so take its upper end for a lower bound of the doubt.
 /// </remarks>
 public sealed class HazardTrial
@@ -56,14 +55,13 @@ public sealed class HazardTrial
     public const string NotCounted = "not counted";
 
     private readonly Catalog catalog;
-    private readonly IReadOnlySet<MonitorId> quiet;
     private readonly BaselineBook baselines;
-    private readonly List<(WindowClosed Window, HashSet<string> Alarms)> windows = [];
-    private readonly Dictionary<(MonitorId, Probe, int), History> histories = [];
+    private readonly AlarmHistory history;
+    private readonly List<(WindowClosed Window, IReadOnlySet<string> Alarms)> windows = [];
 
     public HazardTrial(Catalog catalog, IReadOnlySet<MonitorId> quiet)
     {
-        (this.catalog, this.quiet) = (catalog, quiet);
+        (this.catalog, history) = (catalog, new(catalog, quiet));
         baselines = new(BaselineTargets.Of(catalog));
     }
 
@@ -74,25 +72,8 @@ public sealed class HazardTrial
     {
         // Windows are folded only for the baselines that were frozen: what is being learned has no say here.
         if (fact is BaselineFrozen) baselines.Evolve(fact, id);
-        switch (fact)
-        {
-            case WindowClosed window:
-                var alarms = HistoryOf((window.Monitor, window.Probe, window.Partition)).After(window);
-                if (catalog.PlanFor(window.Monitor) is { Hazards.Length: > 0 } plan && plan.EncodingHash == window.Encoding) windows.Add((window with { Findings = [] }, alarms));
-                break;
-            case DriftDetected raised:
-                HistoryOf((raised.Monitor, raised.Probe, raised.Partition)).Raise(AlarmKey.DriftRule);
-                break;
-            case HazardDetected raised:
-                HistoryOf((raised.Monitor, raised.Probe, raised.Partition)).Raise(Finding.HazardPrefix + raised.Hazard);
-                break;
-            case DriftEnded ended:
-                HistoryOf((ended.Monitor, ended.Probe, ended.Partition)).End(AlarmKey.DriftRule);
-                break;
-            case HazardEnded ended:
-                HistoryOf((ended.Monitor, ended.Probe, ended.Partition)).End(Finding.HazardPrefix + ended.Hazard);
-                break;
-        }
+        var alarms = history.Evolve(fact);
+        if (fact is WindowClosed window && catalog.PlanFor(window.Monitor) is { Hazards.Length: > 0 } plan && plan.EncodingHash == window.Encoding) windows.Add((window with { Findings = [] }, alarms!));
     }
 
     /// <param name="only">These monitors; empty: all.</param>
@@ -112,7 +93,7 @@ public sealed class HazardTrial
         }
     }
 
-    private TrialMonitor Try(HazardRule rule, MonitorId monitor, Probe probe, IReadOnlyList<(WindowClosed Window, HashSet<string> Alarms)> entries)
+    private TrialMonitor Try(HazardRule rule, MonitorId monitor, Probe probe, IReadOnlyList<(WindowClosed Window, IReadOnlySet<string> Alarms)> entries)
     {
         // The daemon's own decisions, with this rule alone.
         var plan = catalog.PlanFor(monitor)! with { Hazards = [rule] };
@@ -141,7 +122,7 @@ public sealed class HazardTrial
             {
                 judgedCount++;
                 if (finding.Verdict == Verdict.Drift) held++;
-                if (IsQuiet(monitor, alarms, rule))
+                if (history.IsQuiet(monitor, alarms, Finding.HazardPrefix + rule.Id))
                 {
                     quietCount++;
                     if (finding.Verdict == Verdict.Drift) quietHeld++;
@@ -161,40 +142,5 @@ public sealed class HazardTrial
             .Distinct();
         var reasons = undecided.GroupBy(entry => entry.Kind).OrderByDescending(group => group.Count()).ThenBy(group => group.Key, StringComparer.Ordinal).Select(group => (group.First().Because, group.Count()));
         return new(monitor, probe, entries.Count, judgedCount, held, alerts, quietCount, quietHeld, [.. parts], [.. reasons]);
-    }
-
-    private bool IsQuiet(MonitorId monitor, HashSet<string> alarms, HazardRule rule)
-    {
-        if (quiet.Count > 0) return quiet.Contains(monitor);
-        return catalog.Models.Any(plan => plan.Baseline.From == monitor) || alarms.All(alarm => alarm == Finding.HazardPrefix + rule.Id);
-    }
-
-    private History HistoryOf((MonitorId, Probe, int) key)
-    {
-        if (!histories.TryGetValue(key, out var history)) histories[key] = history = new();
-        return history;
-    }
-
-    /// <summary>What was alarming in which windows of a monitor on a partition, as it turned out.</summary>
-    private sealed class History
-    {
-        private readonly List<(ImmutableHashSet<string> NotSteady, HashSet<string> Alarms)> windows = [];
-        private readonly HashSet<string> open = new(StringComparer.Ordinal);
-
-        /// <returns>The window's alarms; those that its own verdicts raise come later.</returns>
-        public HashSet<string> After(WindowClosed window)
-        {
-            windows.Add(([.. AlertBook.Verdicts(window.Findings).Where(entry => entry.Verdict != Verdict.Steady).Select(entry => entry.Rule)], new(open, StringComparer.Ordinal)));
-            return windows[^1].Alarms;
-        }
-
-        /// <summary>The windows of the streak were alarming too, though nobody knew it yet.</summary>
-        public void Raise(string rule)
-        {
-            open.Add(rule);
-            for (var at = windows.Count - 1; at >= 0 && windows[at].NotSteady.Contains(rule); at--) windows[at].Alarms.Add(rule);
-        }
-
-        public void End(string rule) => open.Remove(rule);
     }
 }

@@ -12,5 +12,6 @@ var root = new RootCommand("DriftWatch notices when a fine-tuned language model 
     FingerprintCommand.Create(),
     HazardsCommand.Create(),
     ReplayCommand.Create(),
+    TuneCommand.Create(),
 };
 return await CommandLine.RunAsync(root, args);

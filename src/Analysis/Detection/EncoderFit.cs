@@ -35,6 +35,14 @@ public sealed class EncoderFit(DetectionOptions options) : IDetector
             $"FVU {then.Fvu:0.0000} → {window.Fvu:0.0000}, L0 {then.L0.Ratio:0.00} → {window.L0.Ratio:0.00}, outlier rows {OutlierShare(then):0.00%} → {OutlierShare(window):0.00%}");
     }
 
+    /// <summary>The factors that <see cref="DetectionOptions.FvuRatio"/> and <see cref="DetectionOptions.L0Ratio"/> are compared with; 1 where they are not significant.</summary>
+    public static (double Fvu, double L0) Factors(WindowSummary window, Baseline baseline)
+    {
+        var (fvuZ, fvu) = Compare(window.Residual, window, baseline.Summary.Residual, baseline.Summary);
+        var (l0Z, l0) = Compare(window.L0, window, baseline.Summary.L0, baseline.Summary);
+        return (Math.Abs(fvuZ) >= ZMinimum ? fvu : 1, Math.Abs(l0Z) >= ZMinimum ? l0 : 1);
+    }
+
     private static (double Z, double Factor) Compare(RatioSums now, WindowSummary window, RatioSums then, WindowSummary baseline)
     {
         var z = Statistics.ClusteredZ(ClusteredRatio.Of(now, window.Sequences), ClusteredRatio.Of(then, baseline.Sequences));

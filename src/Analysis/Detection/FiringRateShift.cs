@@ -24,6 +24,42 @@ public sealed class FiringRateShift(DetectionOptions options) : IDetector
     public Finding Judge(WindowSummary window, Baseline baseline)
     {
         var firingF = window.FiringF();
+        var tested = Tested(window, baseline);
+        if (tested.Count == 0) return Finding.Without(Name, Verdict.Undecided, 0, 1, "no feature fired in enough sequences to compare its rate");
+
+        var limit = Statistics.BenjaminiHochberg([.. tested.Select(feature => feature.P)], options.FalseDiscoveryRate);
+        var drifted = tested.Where(feature => feature.P <= limit && Factor(feature) >= options.RateRatio).OrderByDescending(feature => Math.Abs(feature.Z)).ThenBy(feature => feature.Feature).ToArray();
+        var score = Math.Log10(1 / Math.Max(tested.Min(feature => feature.P), Statistics.SmallestP));
+        return Finding.With(
+            Name,
+            drifted.Length >= Needed(options.FeaturesShare, tested.Count) ? Verdict.Drift : Verdict.Steady,
+            score,
+            drifted.Length == 0 ? 1 : drifted.Max(Factor),
+            $"{drifted.Length} of {tested.Count} features changed their firing rate by a factor of {options.RateRatio} or more",
+            [.. drifted.Select(WithInterval)]);
+
+        // Only for what is named: a window tests ten thousand features and more.
+        FeatureEvidence WithInterval(FeatureEvidence feature)
+        {
+            var interval = Statistics.RatioInterval(ClusteredRatio.Of(firingF[feature.Feature], window), ClusteredRatio.Of(baseline.FiringF[feature.Feature], baseline.Summary));
+            return feature with { RatioLow = interval?.Low, RatioHigh = interval?.High };
+        }
+    }
+
+    /// <summary>How many features were tested, and the factors of those whose change is significant, largest first.</summary>
+    public (int Tested, double[] Factors) Measure(WindowSummary window, Baseline baseline)
+    {
+        var tested = Tested(window, baseline);
+        var limit = Statistics.BenjaminiHochberg([.. tested.Select(feature => feature.P)], options.FalseDiscoveryRate);
+        return (tested.Count, [.. tested.Where(feature => feature.P <= limit).Select(Factor).OrderDescending()]);
+    }
+
+    /// <summary>How many of the tested features must have drifted.</summary>
+    public static double Needed(double featuresShare, int tested) => Math.Max(FeaturesMinimum, featuresShare * tested);
+
+    private static List<FeatureEvidence> Tested(WindowSummary window, Baseline baseline)
+    {
+        var firingF = window.FiringF();
         var share = (double)window.Sequences / (window.Sequences + baseline.Summary.Sequences);
         var tested = new List<FeatureEvidence>();
         for (var f = 0; f < firingF.Length; f++)
@@ -37,25 +73,7 @@ public sealed class FiringRateShift(DetectionOptions options) : IDetector
             var p = Math.Abs(z) < 2 ? Statistics.NormalP(z) : Statistics.StudentP(z, fired * Math.Min(share, 1 - share) - 1);
             tested.Add(new(f, null, there.Ratio, here.Ratio, z, p));
         }
-        if (tested.Count == 0) return Finding.Without(Name, Verdict.Undecided, 0, 1, "no feature fired in enough sequences to compare its rate");
-
-        var limit = Statistics.BenjaminiHochberg([.. tested.Select(feature => feature.P)], options.FalseDiscoveryRate);
-        var drifted = tested.Where(feature => feature.P <= limit && Factor(feature) >= options.RateRatio).OrderByDescending(feature => Math.Abs(feature.Z)).ThenBy(feature => feature.Feature).ToArray();
-        var score = Math.Log10(1 / Math.Max(tested.Min(feature => feature.P), Statistics.SmallestP));
-        return Finding.With(
-            Name,
-            drifted.Length >= Math.Max(FeaturesMinimum, options.FeaturesShare * tested.Count) ? Verdict.Drift : Verdict.Steady,
-            score,
-            drifted.Length == 0 ? 1 : drifted.Max(Factor),
-            $"{drifted.Length} of {tested.Count} features changed their firing rate by a factor of {options.RateRatio} or more",
-            [.. drifted.Select(WithInterval)]);
-
-        // Only for what is named: a window tests ten thousand features and more.
-        FeatureEvidence WithInterval(FeatureEvidence feature)
-        {
-            var interval = Statistics.RatioInterval(ClusteredRatio.Of(firingF[feature.Feature], window), ClusteredRatio.Of(baseline.FiringF[feature.Feature], baseline.Summary));
-            return feature with { RatioLow = interval?.Low, RatioHigh = interval?.High };
-        }
+        return tested;
     }
 
     /// <summary>Up or down, 1 or more; bounded, so that a rate of 0 is a large factor and not an infinite one.</summary>

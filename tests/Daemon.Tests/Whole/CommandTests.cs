@@ -96,6 +96,8 @@ public sealed class CommandTests : IClassFixture<SampleMessages>
     [InlineData("2", "'base' is no monitor. Use model@version/hook", "hazards", "test", "--config", "CATALOG", "--log", "memory:", "--quiet", "base")]
     [InlineData("2", "holds no window of tinystories-260k@x/h", "hazards", "test", "--config", "CATALOG", "--log", "memory:", "--monitor", "tinystories-260k@x/h")]
     [InlineData("2", "holds no window of tinystories-260k@x/h", "replay", "--config", "CATALOG", "--log", "memory:", "--monitor", "tinystories-260k@x/h")]
+    [InlineData("2", "holds no window of tinystories-260k@x/h", "tune", "--config", "CATALOG", "--log", "memory:", "--quiet", "tinystories-260k@x/h")]
+    [InlineData("3", "0 quiet windows are too few to rest a threshold on; 30 are needed", "tune", "--config", "CATALOG", "--log", "memory:")]
     [InlineData("2", "the configuration has no model m at h", "fingerprint", "m@a/h", "m@b/h", "--config", "CATALOG", "--log", "memory:", "--out", "x.json")]
     [InlineData("2", "holds no window of tinystories-260k@a/blocks.2.hook_resid_post", "fingerprint", "tinystories-260k@a/blocks.2.hook_resid_post", "tinystories-260k@b/blocks.2.hook_resid_post", "--config", "CATALOG", "--log", "memory:", "--out", "x.json")]
     [InlineData("2", "--features is 1. Use 5 or more", "fingerprint", "m@a/h", "m@b/h", "--config", "CATALOG", "--log", "memory:", "--out", "x.json", "--features", "1")]
