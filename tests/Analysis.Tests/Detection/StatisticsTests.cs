@@ -37,6 +37,35 @@ public sealed class StatisticsTests
     }
 
     [Fact]
+    public void Students_p_value_is_SciPys()
+    {
+        foreach (var expected in Cases("studentP")) Close(Number(expected, "p"), Statistics.StudentP(Number(expected, "t"), Number(expected, "freedom")), 1e-8);
+    }
+
+    [Fact]
+    public void The_interval_of_a_factor_is_NumPys()
+    {
+        foreach (var expected in Cases("ratioInterval"))
+        {
+            var (low, high) = Statistics.RatioInterval(Side(expected["window"]!), Side(expected["baseline"]!))!.Value;
+
+            Close(Number(expected, "low"), low, 1e-8);
+            Close(Number(expected, "high"), high, 1e-8);
+        }
+    }
+
+    [Fact]
+    public void Without_a_firing_on_one_side_there_is_no_interval() =>
+        Assert.Null(Statistics.RatioInterval(new(10, 0, 100, 0, 0, 1000), new(10, 5, 100, 5, 50, 1000)));
+
+    [Fact]
+    public void An_e_value_is_the_quotient_of_SciPys_beta_binomial_probabilities()
+    {
+        foreach (var expected in Cases("eValues"))
+            Assert.Equal(Number(expected, "logE"), PolyaUrn.LogEValue(Number(expected, "a"), Number(expected, "b"), (long)Number(expected, "n"), (long)Number(expected, "x"), Number(expected, "more")), 1e-6);
+    }
+
+    [Fact]
     public void Benjamini_Hochberg_rejects_what_the_adjusted_p_values_reject()
     {
         foreach (var expected in Cases("benjaminiHochberg"))

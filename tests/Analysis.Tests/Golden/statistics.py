@@ -134,6 +134,38 @@ def clopper_pearson():
     return cases
 
 
+def student_p():
+    return [{"t": t, "freedom": freedom, "p": float(2 * stats.t.sf(abs(t), freedom))} for freedom in [1, 14, 29.5, 200, 5000] for t in [0, 0.3, -2, 3.5, 6, -12]]
+
+
+def ratio_interval():
+    cases = []
+    for sequences in [40, 400]:
+        window, baseline = prompts(sequences, 0.08), prompts(3 * sequences, 0.05)
+        log_ratio = math.log(window[0].sum() / window[1].sum()) - math.log(baseline[0].sum() / baseline[1].sum())
+        error = math.sqrt(sum(variance_at(y, n, y.sum() / n.sum()) / (y.sum() / n.sum()) ** 2 for y, n in [window, baseline]))
+        z = float(stats.norm.ppf(0.975))
+        cases.append({"window": {"y": window[0].tolist(), "n": window[1].tolist()}, "baseline": {"y": baseline[0].tolist(), "n": baseline[1].tolist()}, "low": math.exp(log_ratio - z * error), "high": math.exp(log_ratio + z * error)})
+    return cases
+
+
+def prompts(sequences, rate):
+    n = random.integers(5, 60, size=sequences)
+    return random.binomial(n, rate * random.uniform(0, 2, size=sequences)), n
+
+
+def e_values():
+    """Beta-binomial probability with the mean moved up, over that of the urn."""
+    cases = []
+    for a, b in [(1, 20000), (21, 19980), (201.6, 19799.4), (6000, 114000)]:
+        for n, x in [(200, 0), (200, 3), (2000, 2), (2000, 40), (2000, 150)]:
+            for more in [0.001, 0.005, 0.05]:
+                moved = more * (a + b)
+                value = stats.betabinom.logpmf(x, n, a + moved, b - moved) - stats.betabinom.logpmf(x, n, a, b)
+                cases.append({"a": a, "b": b, "n": n, "x": x, "more": more, "logE": float(value)})
+    return cases
+
+
 numbers = {
     "normalP": normal_p(),
     "noneChosenP": none_chosen_p(),
@@ -141,6 +173,9 @@ numbers = {
     "clusteredZ": clustered_z(),
     "fvu": fvu(),
     "firing": firing(),
+    "studentP": student_p(),
+    "ratioInterval": ratio_interval(),
+    "eValues": e_values(),
     "clopperPearson": clopper_pearson(),
 }
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "statistics.json"), "w", encoding="utf-8") as file:
