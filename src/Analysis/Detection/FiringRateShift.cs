@@ -9,6 +9,8 @@ namespace DriftWatch.Analysis.Detection;
 /// A feature has drifted when its clustered z survives Benjamini–Hochberg over all features tested in the window and its rate changed by
 /// <see cref="DetectionOptions.RateRatio"/> or more. The window has when <see cref="DetectionOptions.FeaturesShare"/> of the tested features
 /// have, and three at least: a benign retraining nudges many rates a little and a handful past any factor.
+/// Features are named when the window has drifted. A handful in a quiet one is more often chance than the false discovery rate says: 10,000 features that depend on each other, looked at after
+/// every window, gave a name in 13 % of quiet windows of 200 sequences (`bench detect --null-only --synthetic 10000`).
 /// Tested are features of which 30 firing sequences are expected on each side, with Student's tail: with fewer, or the normal tail, single features are named in more windows than the
 /// false discovery rate allows (from 5 on and a normal tail in one quiet window of six, from 15 on in one of thirty to seventy).
 /// <see cref="NewFeature"/> and <see cref="SilentFeature"/> look there with exact tests.
@@ -30,13 +32,14 @@ public sealed class FiringRateShift(DetectionOptions options) : IDetector
         var limit = Statistics.BenjaminiHochberg([.. tested.Select(feature => feature.P)], options.FalseDiscoveryRate);
         var drifted = tested.Where(feature => feature.P <= limit && Factor(feature) >= options.RateRatio).OrderByDescending(feature => Math.Abs(feature.Z)).ThenBy(feature => feature.Feature).ToArray();
         var score = Math.Log10(1 / Math.Max(tested.Min(feature => feature.P), Statistics.SmallestP));
+        var drift = drifted.Length >= Needed(options.FeaturesShare, tested.Count);
         return Finding.With(
             Name,
-            drifted.Length >= Needed(options.FeaturesShare, tested.Count) ? Verdict.Drift : Verdict.Steady,
+            drift ? Verdict.Drift : Verdict.Steady,
             score,
             drifted.Length == 0 ? 1 : drifted.Max(Factor),
             $"{drifted.Length} of {tested.Count} features changed their firing rate by a factor of {options.RateRatio} or more",
-            [.. drifted.Select(WithInterval)]);
+            drift ? [.. drifted.Select(WithInterval)] : []);
 
         // Only for what is named: a window tests ten thousand features and more.
         FeatureEvidence WithInterval(FeatureEvidence feature)

@@ -40,13 +40,14 @@ public sealed class MagnitudeShift(DetectionOptions options) : IDetector
 
         var limit = Statistics.BenjaminiHochberg([.. tested.Select(test => test.Feature.P)], options.FalseDiscoveryRate);
         var changed = tested.Where(test => test.Feature.P <= limit && test.Octaves >= options.MagnitudeOctaves).OrderByDescending(test => test.Octaves).ThenBy(test => test.Feature.Feature).ToArray();
+        var drift = changed.Length >= Math.Max(FeaturesMinimum, options.FeaturesShare * tested.Count);
         return Finding.With(
             Name,
-            changed.Length >= Math.Max(FeaturesMinimum, options.FeaturesShare * tested.Count) ? Verdict.Drift : Verdict.Steady,
+            drift ? Verdict.Drift : Verdict.Steady,
             Math.Log10(1 / Math.Max(tested.Min(test => test.Feature.P), Statistics.SmallestP)),
             changed.Length == 0 ? 0 : changed[0].Octaves,
             $"{changed.Length} of {tested.Count} features changed their magnitude when firing by {options.MagnitudeOctaves} octaves or more",
-            [.. changed.Select(test => test.Feature)]);
+            drift ? [.. changed.Select(test => test.Feature)] : []);
     }
 
     /// <summary>What no correction could still reject counts as 1 (there p ≈ 2 exp(−2 D² nm/(n + m))): of 65,536 features nearly all are, and the series is slow there.</summary>

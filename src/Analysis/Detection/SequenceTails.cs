@@ -6,12 +6,12 @@ namespace DriftWatch.Analysis.Detection;
 
 /// <summary>Are unusual sequences more frequent than they were? Finds behaviour in a fraction of a percent of the traffic, and is wrong no more often than the operator asked for.</summary>
 /// <remarks>
-/// Intuition: a trigger that fires in few prompts moves no mean, but its prompts lie far out. Count the sequences beyond the baseline's 95th, 99th, 99.7th and 99.9th percentile of each
+/// Intuition: a trigger that fires in few prompts moves no mean, but its prompts lie far out. Count the sequences beyond the baseline's 99th, 99.7th and 99.9th percentile of each
 /// score, on both sides, and beyond each feature's 99th and 99.9th percentile of firings per sequence; bet against their being as rare as before.
 /// One bet: <see cref="PolyaUrn.LogEValue"/>, an e-value of the window's count given all before it. The bets on one count are added up as a Shiryaev–Roberts e-detector,
 /// Rₜ = (Rₜ₋₁ + 1)·eₜ (Shin, Ramdas and Rinaldo, E-detectors, NEJSDS 2024): E Rₜ ≤ t without drift, and for every weighted mean of such R too, however scores and features depend on each
 /// other, so stopping when the mean first reaches A takes A windows on average, or longer, without drift. That mean is the score: it is in windows, and so is <see cref="DetectionOptions.RunTime"/>.
-/// Half of the weight is on the scores, three eighths on the features, an eighth on what hazard rules watch. Effect: excess share of sequences at the most telling count.
+/// A quarter of the weight is on the features, 15 % on what hazard rules watch if they do, the rest on the scores. Effect: excess share of sequences at the most telling count.
 /// The features that are named are those of e-BH (Wang and Ramdas, JRSS B 2022) with e = R/A: no correction for dependence is needed.
 /// A version other than the baseline's has scores of its own: its percentiles are the baseline's, moved with the middle half of its sequences, and a fifth more may exceed them from the start; the
 /// features' rates, scores that are made of counts (their ties do not move with the middle) and what hazard rules watch are learned from its own first <see cref="LearningSequences"/> sequences. A benign fine-tune stays quiet; what was there from the first window on must show in the scores.
@@ -28,9 +28,9 @@ public sealed class SequenceTails
     /// <summary>After an alarm windows are Undecided for so long, unless it is raised again: rare behaviour does not show in every window.</summary>
     private const int HoldWindows = 10;
 
-    private const double ScoresShare = 0.5, FeaturesShare = 0.375, HazardsShare = 0.125;
-    private static readonly double[] ScoreLevels = [0.05, 0.01, 0.003, 0.001];
-    private static readonly double[] ScoreSteps = [0.001, 0.002, 0.005, 0.01, 0.05];
+    private const double FeaturesShare = 0.25, HazardsShare = 0.15;
+    private static readonly double[] ScoreLevels = [0.01, 0.003, 0.001];
+    private static readonly double[] ScoreSteps = [0.001, 0.002, 0.005, 0.02];
     private static readonly double[] FeatureLevels = [0.01, 0.001];
     private static readonly double[] FeatureSteps = [0.002, 0.005, 0.02];
 
@@ -50,12 +50,14 @@ public sealed class SequenceTails
         this.sameVersion = sameVersion;
         // A bet is not raised beyond this: it says no more, and the alert could not end.
         var most = 100 * options.RunTime.Amount;
-        var scores = baseline.Summary.Scores.Where(score => score.Value.Total >= options.SequencesMinimum).ToArray();
+        // The residual is told by FVU and norm: a bet more would only make all others smaller.
+        var scores = baseline.Summary.Scores.Where(score => score.Key != ScoreNames.Residual && score.Value.Total >= options.SequencesMinimum).ToArray();
         var hazards = scores.Count(score => IsHazards(score.Key));
+        var scoresShare = 1 - FeaturesShare - (hazards > 0 ? HazardsShare : 0);
         tails =
         [
             .. from score in scores
-               let share = IsHazards(score.Key) ? HazardsShare / hazards : ScoresShare / (scores.Length - hazards)
+               let share = IsHazards(score.Key) ? HazardsShare / hazards : scoresShare / (scores.Length - hazards)
                from upper in new[] { true, false }
                from level in ScoreLevels
                select new Tail(score.Key, upper, level, score.Value, share / (2 * ScoreLevels.Length * ScoreSteps.Length), most, sameVersion),

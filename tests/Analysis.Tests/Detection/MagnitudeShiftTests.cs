@@ -27,8 +27,13 @@ public sealed class MagnitudeShiftTests
     }
 
     [Fact]
-    public void Two_features_are_no_verdict() =>
-        Assert.Equal((Verdict.Steady, 2), (detector.Judge(Summary(5, 400, louder: 2), Some.Baseline(Summary(6, 2000, louder: 0))) is var finding ? finding.Verdict : default, finding.FeatureCount));
+    public void Two_features_are_no_verdict_and_are_not_named()
+    {
+        var finding = detector.Judge(Summary(5, 400, louder: 2), Some.Baseline(Summary(6, 2000, louder: 0)));
+
+        Assert.Equal((Verdict.Steady, 0), (finding.Verdict, finding.FeatureCount));
+        Assert.StartsWith("2 of 40 features", finding.Because, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void Without_magnitudes_on_one_side_nothing_is_decided() =>

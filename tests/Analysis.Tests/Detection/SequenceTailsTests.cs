@@ -57,7 +57,7 @@ public sealed class SequenceTailsTests(ITestOutputHelper output)
         output.WriteLine(string.Join('\n', found.Select(finding => $"{finding.Score:0.0} {finding.Because} {string.Join(',', finding.Features.Select(feature => feature.Feature))}")));
         Assert.Contains(found[..5], finding => finding.Verdict == Verdict.Drift);
         Assert.Equal([3], found[^1].Features.Select(feature => feature.Feature));
-        Assert.Contains("residual above", found[^1].Because, StringComparison.Ordinal);
+        Assert.Contains("fvu above", found[^1].Because, StringComparison.Ordinal);
     }
 
     [Fact]
