@@ -28,7 +28,7 @@ public sealed record ReplayStep(
 public sealed class WindowReplay(Catalog catalog, IReadOnlySet<MonitorId> only, Func<JudgedWindow, object?>? measure = null)
 {
     /// <summary>A page is full at either: a window is up to a megabyte, and several times that when unpacked.</summary>
-    private const int PageEvents = 128, PageBytes = 16 << 20;
+    private const int PageEvents = 64, PageBytes = 8 << 20;
 
     private readonly BaselineBook baselines = new(BaselineTargets.Of(catalog));
     private readonly HashSet<(WindowKey, string Encoding)> frozenInLog = [];

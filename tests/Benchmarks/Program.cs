@@ -11,9 +11,12 @@ switch (args)
         return 0;
     case ["detect", .. var rest]:
         return DetectBenchmark.Run(rest);
+    case ["replay", .. var rest]:
+        return await ReplayBenchmark.RunAsync(rest);
     default:
         Console.Error.WriteLine("usage: bench encode [seconds for each measurement, default 3] [Vector512 | Vector256 | portable]");
         Console.Error.WriteLine("       bench judge [features, default 65536] [sequences of a window, default 500]");
+        Console.Error.WriteLine("       bench replay [windows, default 300] [features, default 16384] [file to keep the made log in]");
         Console.Error.WriteLine("       bench detect [options]; bench detect --help lists them");
         return 1;
 }
