@@ -32,7 +32,7 @@ public sealed class BaselineBook(BaselineTargets targets)
     private readonly Dictionary<(WindowKey, string), Baseline> frozen = [];
     private readonly Dictionary<(WindowKey, string), Learned> learning = [];
 
-    /// <param name="Novelty">Fitted when half of the rows were there; the windows after that are scored with it.</param>
+    /// <param name="Novelty">Fitted on the first of <see cref="NoveltyModel.BaselineParts"/> parts of the rows; the windows after that are scored with it.</param>
     private sealed record Learned(WindowSummary Summary, ImmutableArray<Guid> Windows, DateTimeOffset End, NoveltyModel? Novelty);
 
     /// <summary>What windows of this plan are compared with; null: not frozen yet.</summary>
@@ -65,7 +65,7 @@ public sealed class BaselineBook(BaselineTargets targets)
                 if (RowsLeft(key.Item1, key.Encoding) is null) break;
                 var summary = SummaryCodec.Decode(window.Summary);
                 var learned = learning.TryGetValue(key, out var before) ? before with { Summary = before.Summary.Merge(summary), Windows = before.Windows.Add(id), End = window.End } : new(summary, [id], window.End, null);
-                learning[key] = learned.Novelty is null && learned.Summary.Rows >= targets.Rows[key] / 2 ? learned with { Novelty = NoveltyModel.Fit(learned.Summary) } : learned;
+                learning[key] = learned.Novelty is null && learned.Summary.Rows >= targets.Rows[key] / NoveltyModel.BaselineParts ? learned with { Novelty = NoveltyModel.Fit(learned.Summary) } : learned;
                 break;
             case BaselineFrozen baseline:
                 var frozenKey = (new WindowKey(baseline.Monitor, baseline.Probe), baseline.Encoding);

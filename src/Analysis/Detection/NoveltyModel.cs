@@ -13,6 +13,9 @@ public sealed record NoveltyModel(double[] MeanP, double[] PrecisionPP)
 {
     private const int P = SequenceProfile.Length;
 
+    /// <summary>One part in so many of the baseline's rows is fitted to: 20 dimensions need few sequences, and the 99.9th percentile of the rest many.</summary>
+    public const int BaselineParts = 5;
+
     /// <summary>Fewer sequences than this per dimension do not determine a covariance.</summary>
     private const int SequencesPerDimension = 10;
 

@@ -11,7 +11,7 @@ namespace DriftWatch.Benchmarks.Detect;
 
 /// <summary>The product with its defaults, on summaries: its detectors, its sequence tails, its alert policy. The only file here that knows how the product decides.</summary>
 /// <remarks>
-/// As the daemon does it: novelty is fitted on the baseline's windows up to half of its rows and scores the others; each window is judged, its alerts are decided, and it is taken in.
+/// As the daemon does it: novelty is fitted on the baseline's windows up to a fifth of its rows and scores the others; each window is judged, its alerts are decided, and it is taken in.
 /// Alarm: an alert is raised. The stated run time is the threshold: there is no other score.
 /// </remarks>
 /// <param name="dictionary">0 the SAE, 1 the random dictionary.</param>
@@ -32,14 +32,14 @@ internal sealed class DriftWatchContender(string name, int dictionary, DetectOpt
     public void Learn(Sample sample, FastRandom random)
     {
         var summary = sample.Summaries[dictionary];
-        var (half, rows) = (0, 0L);
-        for (; rows < summary.Rows / 2; half++) rows += sample.Pool.LengthOf(sample.Quiet[half]);
-        half = Math.Min(sample.Sequences, (half + options.Window - 1) / options.Window * options.Window);
+        var (fitted, rows) = (0, 0L);
+        for (; rows < summary.Rows / NoveltyModel.BaselineParts; fitted++) rows += sample.Pool.LengthOf(sample.Quiet[fitted]);
+        fitted = Math.Min(sample.Sequences, (fitted + options.Window - 1) / options.Window * options.Window);
         var first = new SummaryFold(dictionary, sample.Pool);
-        first.Add(sample.Pool, sample.Quiet.AsSpan(0, half));
+        first.Add(sample.Pool, sample.Quiet.AsSpan(0, fitted));
         var novelty = NoveltyModel.Fit(first.Build());
         plan = Plan(summary.Features, summary.Width, detection);
-        baseline = new(key, plan.EncodingHash, "hash", Scored(summary, novelty, sample.Profiles[dictionary].AsSpan(half * SequenceProfile.Length)), novelty);
+        baseline = new(key, plan.EncodingHash, "hash", Scored(summary, novelty, sample.Profiles[dictionary].AsSpan(fitted * SequenceProfile.Length)), novelty);
         tails = NewTails();
     }
 
