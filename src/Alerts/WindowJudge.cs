@@ -4,7 +4,7 @@ using DriftWatch.Analysis.Windows;
 
 namespace DriftWatch.Alerts;
 
-/// <summary>Judges and decides windows by those before them: what the daemon and a <see cref="Replay"/> share, so that a replay decides what the daemon did.</summary>
+/// <summary>Judges and decides windows by those before them: what the daemon and a <see cref="WindowReplay"/> share, so that a replay decides what the daemon did.</summary>
 /// <remarks>Belief changes through <see cref="Evolve"/> and <see cref="Take"/> only. One caller at a time.</remarks>
 internal sealed class WindowJudge
 {

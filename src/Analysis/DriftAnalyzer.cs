@@ -39,8 +39,7 @@ public sealed class DriftAnalyzer(Catalog catalog)
     /// <param name="tails">The monitor's windows before this one; null: there is no baseline.</param>
     public static JudgedWindow Judge(ClosedWindow window, ModelPlan plan, Baseline? baseline, NoveltyModel? novelty, SequenceTails? tails)
     {
-        if (novelty is not null)
-            window = window with { Summary = window.Summary with { Scores = window.Summary.Scores.SetItem(ScoreNames.Novelty, novelty.Histogram(window.Profiles)) } };
+        if (novelty is not null) window = window with { Summary = novelty.Scored(window.Summary, window.Profiles) };
         if (baseline is null || tails is null) return new(window, plan, baseline, []);
         return new(window, plan, baseline, [.. plan.Detectors.Select(detector => Judge(detector, window.Summary, plan, baseline)), tails.Judge(window.Summary, window.End)]);
     }

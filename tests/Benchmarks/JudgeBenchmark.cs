@@ -1,7 +1,5 @@
 using System.Diagnostics;
-using DriftWatch.Analysis;
 using DriftWatch.Analysis.Activations;
-using DriftWatch.Analysis.Canonical;
 using DriftWatch.Analysis.Detection;
 using DriftWatch.Analysis.Encoding;
 using DriftWatch.Analysis.Windows;
@@ -19,17 +17,7 @@ internal static class JudgeBenchmark
         Console.WriteLine($"{features} features, windows of {sequences} sequences of {Rows} rows, {ActiveARow} active features a row (Zipf), {Repeats} windows");
         var baseline = new Baseline(new(new("bench", "1", "hook"), Probe.Traffic), "encoding", "hash", Summary(random, features, 4 * sequences));
         var windows = Enumerable.Range(0, 4).Select(_ => Summary(random, features, sequences)).ToArray();
-        var plan = new ModelPlan
-        {
-            Model = "bench",
-            Hook = "hook",
-            Space = new("bench/v1", new ReferenceEncoder(new() { Kind = AutoencoderKind.Standard, Width = Width, Features = features, EncoderDF = [], DecoderFD = [], EncoderBiasF = [], DecoderBiasD = [] }), FeatureLabels.None),
-            Transform = new IdentityTransform(Width),
-            Baseline = new(baseline.From.Monitor, 1, 1),
-            Hazards = [],
-            Windows = new(),
-            Detection = new(),
-        };
+        var plan = BenchPlan.Of(baseline.From.Monitor, features, Width, new());
         Console.WriteLine($"{windows[0].Fired.Length} features fired in a window, {windows[0].FiringCounts.Length} firing counts, {SummaryCodec.Encode(windows[0]).Length:N0} bytes stored");
         foreach (var detector in plan.Detectors) Time(detector.Name, window => detector.Judge(window, baseline));
         var before = GC.GetTotalMemory(forceFullCollection: true);

@@ -13,7 +13,6 @@ namespace DriftWatch.Analysis.Detection;
 /// </remarks>
 public sealed class MagnitudeShift(DetectionOptions options) : IDetector
 {
-    private const int FeaturesMinimum = 3;
     private const long SequencesMinimum = 30;
     private const double OctavesPerBin = 0.25;
 
@@ -40,7 +39,7 @@ public sealed class MagnitudeShift(DetectionOptions options) : IDetector
 
         var limit = Statistics.BenjaminiHochberg([.. tested.Select(test => test.Feature.P)], options.FalseDiscoveryRate);
         var changed = tested.Where(test => test.Feature.P <= limit && test.Octaves >= options.MagnitudeOctaves).OrderByDescending(test => test.Octaves).ThenBy(test => test.Feature.Feature).ToArray();
-        var drift = changed.Length >= Math.Max(FeaturesMinimum, options.FeaturesShare * tested.Count);
+        var drift = changed.Length >= FiringRateShift.Needed(options.FeaturesShare, tested.Count);
         return Finding.With(
             Name,
             drift ? Verdict.Drift : Verdict.Steady,

@@ -45,6 +45,9 @@ public sealed record NoveltyModel(double[] MeanP, double[] PrecisionPP)
         return Math.Max(0, distance);
     }
 
+    /// <summary>The summary with the novelty of its sequences among its scores.</summary>
+    public WindowSummary Scored(WindowSummary summary, ReadOnlySpan<float> profiles) => summary with { Scores = summary.Scores.SetItem(ScoreNames.Novelty, Histogram(profiles)) };
+
     public LogHistogram Histogram(ReadOnlySpan<float> profiles)
     {
         var bins = new Dictionary<int, long>();

@@ -84,6 +84,11 @@ public static class CommandLine
     public static MonitorId Monitor(string text) =>
         MonitorId.TryParse(text, out var monitor) ? monitor : throw new UsageException($"'{text}' is no monitor. Use model@version/hook, as in acme/support-bot@2026-11-20.3/blocks.12.hook_resid_post.");
 
+    /// <summary>An option that names monitors, none or more.</summary>
+    public static Option<string[]> MonitorsOption(string name, string description) => new(name) { Description = description, AllowMultipleArgumentsPerToken = true };
+
+    public static HashSet<MonitorId> Monitors(string[]? names) => [.. (names ?? []).Select(Monitor)];
+
     /// <summary>Files as given; a folder stands for the .safetensors files in it, in order of name.</summary>
     public static IReadOnlyList<string> Files(IEnumerable<string> paths)
     {

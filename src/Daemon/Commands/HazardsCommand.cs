@@ -14,16 +14,14 @@ public static class HazardsCommand
     {
         var config = CommandLine.ConfigOption();
         var log = CommandLine.StoredLogOption();
-        var monitors = new Option<string[]>("--monitor") { Description = "Try the rules on these monitors only: model@version/hook. Default: all.", AllowMultipleArgumentsPerToken = true };
-        var quiet = new Option<string[]>("--quiet") { Description = "Take the windows of these monitors, and no others, for quiet. Default: the baselines' versions, and windows that no other rule and no drift alarm was alarmed by.", AllowMultipleArgumentsPerToken = true };
+        var monitors = CommandLine.MonitorsOption("--monitor", "Try the rules on these monitors only: model@version/hook. Default: all.");
+        var quiet = CommandLine.MonitorsOption("--quiet", "Take the windows of these monitors, and no others, for quiet. Default: the baselines' versions, and windows that no other rule and no drift alarm was alarmed by.");
         var json = CommandLine.JsonOption();
         var test = new Command("test", "Show each rule's rates, alerts and false positives on the windows that are stored.") { config, log, monitors, quiet, json };
         test.SetAction((parsed, stopping) => TestAsync(
-            parsed.GetRequiredValue(config), parsed.GetRequiredValue(log), Monitors(parsed.GetValue(monitors)), Monitors(parsed.GetValue(quiet)), parsed.GetValue(json), stopping));
+            parsed.GetRequiredValue(config), parsed.GetRequiredValue(log), CommandLine.Monitors(parsed.GetValue(monitors)), CommandLine.Monitors(parsed.GetValue(quiet)), parsed.GetValue(json), stopping));
         return new("hazards", "Try hazard rules.") { test };
     }
-
-    private static HashSet<MonitorId> Monitors(string[]? names) => [.. (names ?? []).Select(CommandLine.Monitor)];
 
     private static async Task<int> TestAsync(string config, string address, HashSet<MonitorId> only, HashSet<MonitorId> quiet, bool json, CancellationToken stopping)
     {

@@ -17,11 +17,11 @@ public static class ReplayCommand
     {
         var config = CommandLine.ConfigOption();
         var log = CommandLine.StoredLogOption();
-        var monitors = new Option<string[]>("--monitor") { Description = "These monitors only: model@version/hook. Default: all.", AllowMultipleArgumentsPerToken = true };
+        var monitors = CommandLine.MonitorsOption("--monitor", "These monitors only: model@version/hook. Default: all.");
         var json = CommandLine.JsonOption();
         var command = new Command("replay", "Decide the stored windows anew under a configuration and show which alerts differ. Windows stay as they are: windows.rows, windows.length and a baseline that is frozen are not replayed.") { config, log, monitors, json };
         command.SetAction((parsed, stopping) => RunAsync(
-            parsed.GetRequiredValue(config), parsed.GetRequiredValue(log), [.. (parsed.GetValue(monitors) ?? []).Select(CommandLine.Monitor)], parsed.GetValue(json), stopping));
+            parsed.GetRequiredValue(config), parsed.GetRequiredValue(log), CommandLine.Monitors(parsed.GetValue(monitors)), parsed.GetValue(json), stopping));
         return command;
     }
 

@@ -15,12 +15,12 @@ public static class TuneCommand
     {
         var config = CommandLine.ConfigOption();
         var log = CommandLine.StoredLogOption();
-        var monitors = new Option<string[]>("--monitor") { Description = "Windows of these monitors only: model@version/hook. Default: all.", AllowMultipleArgumentsPerToken = true };
-        var quiet = new Option<string[]>("--quiet") { Description = "Take the windows of these monitors, and no others, for quiet. Default: the baselines' versions, and windows that no alert was about.", AllowMultipleArgumentsPerToken = true };
+        var monitors = CommandLine.MonitorsOption("--monitor", "Windows of these monitors only: model@version/hook. Default: all.");
+        var quiet = CommandLine.MonitorsOption("--quiet", "Take the windows of these monitors, and no others, for quiet. Default: the baselines' versions, and windows that no alert was about.");
         var json = CommandLine.JsonOption();
         var command = new Command("tune", "Propose thresholds from the quiet windows of a log, and show what they cost.") { config, log, monitors, quiet, json };
         command.SetAction((parsed, stopping) => RunAsync(
-            parsed.GetRequiredValue(config), parsed.GetRequiredValue(log), [.. (parsed.GetValue(monitors) ?? []).Select(CommandLine.Monitor)], [.. (parsed.GetValue(quiet) ?? []).Select(CommandLine.Monitor)], parsed.GetValue(json), stopping));
+            parsed.GetRequiredValue(config), parsed.GetRequiredValue(log), CommandLine.Monitors(parsed.GetValue(monitors)), CommandLine.Monitors(parsed.GetValue(quiet)), parsed.GetValue(json), stopping));
         return command;
     }
 

@@ -38,7 +38,7 @@ internal sealed class DriftWatchContender(string name, int dictionary, DetectOpt
         var first = new SummaryFold(dictionary, sample.Pool);
         first.Add(sample.Pool, sample.Quiet.AsSpan(0, fitted));
         var novelty = NoveltyModel.Fit(first.Build());
-        plan = Plan(summary.Features, summary.Width, detection);
+        plan = BenchPlan.Of(key.Monitor, summary.Features, summary.Width, detection);
         baseline = new(key, plan.EncodingHash, "hash", Scored(summary, novelty, sample.Profiles[dictionary].AsSpan(fitted * SequenceProfile.Length)), novelty);
         tails = NewTails();
     }
@@ -76,27 +76,5 @@ internal sealed class DriftWatchContender(string name, int dictionary, DetectOpt
     private SequenceTails NewTails() => new(baseline!, sameVersion: !options.OtherVersion, detection);
 
     private static WindowSummary Scored(WindowSummary summary, NoveltyModel? novelty, ReadOnlySpan<float> profiles) =>
-        novelty is null ? summary : summary with { Scores = summary.Scores.SetItem(ScoreNames.Novelty, novelty.Histogram(profiles)) };
-
-    /// <summary>Judging reads sizes only; no dictionary has to be there.</summary>
-    private static ModelPlan Plan(int features, int width, DetectionOptions detection) => new()
-    {
-        Model = key.Monitor.Model,
-        Hook = key.Monitor.Hook,
-        Space = new("bench/v1", new ReferenceEncoder(new()
-        {
-            Kind = AutoencoderKind.Standard,
-            Width = width,
-            Features = features,
-            EncoderDF = [],
-            DecoderFD = [],
-            EncoderBiasF = [],
-            DecoderBiasD = [],
-        }), FeatureLabels.None),
-        Transform = new IdentityTransform(width),
-        Baseline = new(key.Monitor, 1, 1),
-        Hazards = [],
-        Windows = new(),
-        Detection = detection,
-    };
+        novelty is null ? summary : novelty.Scored(summary, profiles);
 }
