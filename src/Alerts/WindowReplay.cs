@@ -106,6 +106,8 @@ public sealed class WindowReplay(Catalog catalog, IReadOnlySet<MonitorId> only, 
         }
         var summary = job.Summary!;
         job.Summary = null;
+        // Learned and scored beside another baseline: it says nothing beside this one.
+        if (job.Baseline?.Hash != stored.Baseline) summary = summary with { Scores = summary.Scores.Remove(ScoreNames.Contrast) };
         var window = new ClosedWindow(new(stored.Monitor, stored.Probe), stored.Offsets, stored.Start, stored.End, stored.Rejected, summary);
         var judged = judge.Judge(window, stored.Partition, plan, job.Baseline, novelty: null);
         job.Closed = stored with { Space = plan.Space.Id, Catalog = catalog.Hash, Baseline = job.Baseline?.Hash, Findings = judged.Findings, Summary = [] };

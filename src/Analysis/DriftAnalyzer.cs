@@ -39,7 +39,12 @@ public sealed class DriftAnalyzer(Catalog catalog)
     /// <param name="tails">The monitor's windows before this one; null: there is no baseline.</param>
     public static JudgedWindow Judge(ClosedWindow window, ModelPlan plan, Baseline? baseline, NoveltyModel? novelty, SequenceTails? tails)
     {
-        if (novelty is not null) window = window with { Summary = novelty.Scored(window.Summary, window.Profiles) };
+        // A stored window has no profiles any more, and its scores.
+        if (novelty is not null && window.Profiles.Length > 0)
+        {
+            window = window with { Summary = novelty.Scored(window.Summary, window.Profiles, window.Firings) };
+            window = window with { Summary = tails is null ? window.Summary with { ProfileSample = ProfileSet.Of(window.Profiles, WindowSummary.SampleMaximum) } : tails.Scored(window) };
+        }
         if (baseline is null || tails is null) return new(window, plan, baseline, []);
         return new(window, plan, baseline, [.. plan.Detectors.Select(detector => Judge(detector, window.Summary, plan, baseline)), tails.Judge(window.Summary, window.End)]);
     }

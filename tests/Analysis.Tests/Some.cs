@@ -50,7 +50,16 @@ internal static class Some
 
     public static IEnumerable<SomeSequence> Sequences(int count, int rows, params (int Feature, int Count)[] fires) => Enumerable.Repeat(Sequence(rows, fires), count);
 
-    public static WindowSummary Summary(int features, IEnumerable<SomeSequence> sequences, params FeatureSet[] sets)
+    public static WindowSummary Summary(int features, IEnumerable<SomeSequence> sequences, params FeatureSet[] sets) => Builder(features, sequences, sets).Build();
+
+    /// <summary>With what is known of its single sequences until it is judged.</summary>
+    public static ClosedWindow Window(int features, IEnumerable<SomeSequence> sequences)
+    {
+        var builder = Builder(features, sequences);
+        return new(new(Monitor, Probe.Traffic), default, Noon, Noon, ImmutableSortedDictionary<string, long>.Empty, builder.Build()) { Profiles = builder.Profiles(), Firings = builder.Firings };
+    }
+
+    private static SummaryBuilder Builder(int features, IEnumerable<SomeSequence> sequences, params FeatureSet[] sets)
     {
         var builder = new SummaryBuilder(features, width: 1, [.. sets], []);
         var codes = new SparseCodes();
@@ -61,7 +70,7 @@ internal static class Some
             var rowsN1 = sequence.ActivationsN1 ?? [.. sequence.Rows.Select(_ => 1f)];
             builder.AddSequence(rowsN1, codes, 0, sequence.Energy ?? sequence.Rows.Length, sequence.Error ?? 0.1 * sequence.Rows.Length);
         }
-        return builder.Build();
+        return builder;
     }
 
     public static Baseline Baseline(WindowSummary summary) => new(new(Monitor, Probe.Traffic), "encoding", "hash", summary);

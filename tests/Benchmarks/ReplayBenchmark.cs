@@ -88,15 +88,15 @@ internal static class ReplayBenchmark
         for (var number = 0; number < windows; number++)
         {
             var (monitor, hour) = (number % Monitors, number / Monitors);
-            var (summary, profiles) = templates[(monitor + hour) % Templates];
+            var (summary, profiles, firings) = templates[(monitor + hour) % Templates];
             var end = new DateTimeOffset(2026, 1, 1, 1, 0, 0, TimeSpan.Zero).AddHours(hour);
-            var closed = new ClosedWindow(new(new($"model-{monitor}", "1", "h"), Probe.Traffic), new(hour, hour + 1, hour + 1, end), end.AddHours(-1), end, ImmutableSortedDictionary<string, long>.Empty, summary) { Profiles = profiles };
+            var closed = new ClosedWindow(new(new($"model-{monitor}", "1", "h"), Probe.Traffic), new(hour, hour + 1, hour + 1, end), end.AddHours(-1), end, ImmutableSortedDictionary<string, long>.Empty, summary) { Profiles = profiles, Firings = firings };
             await record.RecordAsync(record.Judge(closed, monitor), monitor, default);
         }
         Console.WriteLine($"recorded {windows} windows at {windows / Stopwatch.GetElapsedTime(began).TotalSeconds:0} windows/s");
     }
 
-    private static (WindowSummary Summary, float[] Profiles) Window(Random random, int features)
+    private static (WindowSummary Summary, float[] Profiles, SequenceFirings Firings) Window(Random random, int features)
     {
         var builder = new SummaryBuilder(features, Width, [], []);
         var codes = new SparseCodes();
@@ -116,7 +116,7 @@ internal static class ReplayBenchmark
             }
             builder.AddSequence(rowsND, codes, 0, Length * Width / 12.0, (0.05 + 0.02 * random.NextDouble()) * Length * Width / 12.0);
         }
-        return (builder.Build(), builder.Profiles());
+        return (builder.Build(), builder.Profiles(), builder.Firings);
 
         // Few fire often, most seldom.
         int Feature() => (int)(features * Math.Pow(random.NextDouble(), 3));

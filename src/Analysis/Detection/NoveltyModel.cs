@@ -45,18 +45,21 @@ public sealed record NoveltyModel(double[] MeanP, double[] PrecisionPP)
         return Math.Max(0, distance);
     }
 
-    /// <summary>The summary with the novelty of its sequences among its scores.</summary>
-    public WindowSummary Scored(WindowSummary summary, ReadOnlySpan<float> profiles) => summary with { Scores = summary.Scores.SetItem(ScoreNames.Novelty, Histogram(profiles)) };
-
-    public LogHistogram Histogram(ReadOnlySpan<float> profiles)
+    /// <summary>The summary with the novelty of its sequences among its scores, and what is farthest out.</summary>
+    public WindowSummary Scored(WindowSummary summary, ReadOnlySpan<float> profiles, SequenceFirings firings)
     {
-        var bins = new Dictionary<int, long>();
-        for (var at = 0; at < profiles.Length; at += P)
-        {
-            var bin = LogHistogram.BinOf(Score(profiles.Slice(at, P)));
-            bins[bin] = bins.GetValueOrDefault(bin) + 1;
-        }
-        return LogHistogram.From(bins);
+        var scores = new double[profiles.Length / P];
+        for (var i = 0; i < scores.Length; i++) scores[i] = Score(profiles.Slice(i * P, P));
+        return summary with { Scores = summary.Scores.SetItem(ScoreNames.Novelty, LogHistogram.Of(scores)), Unusual = UnusualSequences.Of(scores, profiles, firings) };
+    }
+
+    /// <summary>Σ⁻¹(to − from): where a difference of means tells two groups of sequences apart best (Fisher, The use of multiple measurements in taxonomic problems, 1936).</summary>
+    public double[] Towards(ReadOnlySpan<double> fromP, ReadOnlySpan<double> toP)
+    {
+        var direction = new double[P];
+        for (var i = 0; i < P; i++)
+            for (var j = 0; j < P; j++) direction[i] += PrecisionPP[i * P + j] * (toP[j] - fromP[j]);
+        return direction;
     }
 
     public byte[] ToBytes()

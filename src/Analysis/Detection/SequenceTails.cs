@@ -12,7 +12,9 @@ namespace DriftWatch.Analysis.Detection;
 /// Rₜ = (Rₜ₋₁ + 1)·eₜ (Shin, Ramdas and Rinaldo, E-detectors, NEJSDS 2024): E Rₜ ≤ t without drift, and for every weighted mean of such R too, however scores and features depend on each
 /// other, so stopping when the mean first reaches A takes A windows on average, or longer, without drift. That mean is the score: it is in windows, and so is <see cref="DetectionOptions.RunTime"/>.
 /// A quarter of the weight is on the features, 15 % on what hazard rules watch if they do, the rest on the scores. Effect: excess share of sequences at the most telling count.
-/// The features that are named are those of e-BH (Wang and Ramdas, JRSS B 2022) with e = R/A: no correction for dependence is needed.
+/// A twentieth is on a direction learned from the windows before (<see cref="LearnedContrast"/>).
+/// The features that are named are those of e-BH (Wang and Ramdas, JRSS B 2022) with e = R/A: no correction for dependence is needed. That takes some windows, so those of the window's unusual
+/// sequences follow: the sequences were chosen by their novelty, and their features are compared with those of the sequences that were chosen so before.
 /// A version other than the baseline's has scores of its own: its percentiles are the baseline's, moved with the middle half of its sequences, and a fifth more may exceed them from the start; the
 /// features' rates, scores that are made of counts (their ties do not move with the middle) and what hazard rules watch are learned from its own first <see cref="LearningSequences"/> sequences. A benign fine-tune stays quiet; what was there from the first window on must show in the scores.
 /// Not done: scores of single tokens (the largest token error of a sequence finds nothing); maxima instead of sums (a CUSUM of e-values is weaker in theory and was no faster here).
@@ -28,7 +30,7 @@ public sealed class SequenceTails
     /// <summary>After an alarm windows are Undecided for so long, unless it is raised again: rare behaviour does not show in every window.</summary>
     private const int HoldWindows = 10;
 
-    private const double FeaturesShare = 0.25, HazardsShare = 0.15;
+    private const double FeaturesShare = 0.25, HazardsShare = 0.15, ContrastShare = 0.05;
     private static readonly double[] ScoreLevels = [0.01, 0.003, 0.001];
     private static readonly double[] ScoreSteps = [0.001, 0.002, 0.005, 0.02];
     private static readonly double[] FeatureLevels = [0.01, 0.001];
@@ -39,6 +41,7 @@ public sealed class SequenceTails
     private readonly bool sameVersion;
     private readonly Tail[] tails;
     private readonly FeatureTails features;
+    private readonly LearnedContrast? contrast;
     private DateTimeOffset? lastEnd;
     private int sinceAlarm = HoldWindows;
 
@@ -53,7 +56,8 @@ public sealed class SequenceTails
         // The residual is told by FVU and norm: a bet more would only make all others smaller.
         var scores = baseline.Summary.Scores.Where(score => score.Key != ScoreNames.Residual && score.Value.Total >= options.SequencesMinimum).ToArray();
         var hazards = scores.Count(score => IsHazards(score.Key));
-        var scoresShare = 1 - FeaturesShare - (hazards > 0 ? HazardsShare : 0);
+        contrast = baseline.Novelty is { } novelty && baseline.Summary.Unusual is not null ? new(novelty, baseline.Summary, sameVersion ? 0 : LearningSequences, most / ContrastShare) : null;
+        var scoresShare = 1 - FeaturesShare - (hazards > 0 ? HazardsShare : 0) - (contrast is null ? 0 : ContrastShare);
         tails =
         [
             .. from score in scores
@@ -67,6 +71,14 @@ public sealed class SequenceTails
 
     private static bool IsHazards(string score) => score.StartsWith(ScoreNames.DirectionPrefix, StringComparison.Ordinal) || score.StartsWith(ScoreNames.SetPrefix, StringComparison.Ordinal);
 
+    /// <summary>The window as it is stored: with what only its single sequences tell, and what those before it ask of them.</summary>
+    public WindowSummary Scored(ClosedWindow window)
+    {
+        var summary = window.Summary;
+        if (contrast?.Scores(window.Profiles) is { } scores) summary = summary with { Scores = summary.Scores.SetItem(ScoreNames.Contrast, scores) };
+        return contrast is { IsLearningUsual: true } ? summary with { ProfileSample = ProfileSet.Of(window.Profiles, WindowSummary.SampleMaximum) } : summary;
+    }
+
     /// <summary>What the next window says, after all that were taken in. Changes nothing.</summary>
     public Finding Judge(WindowSummary window, DateTimeOffset end)
     {
@@ -74,17 +86,18 @@ public sealed class SequenceTails
         var start = StartWeight(end);
         var looks = Array.ConvertAll(tails, tail => tail.Look(window.Score(tail.Score), start));
         var featureLook = features.Look(window, start);
-        var total = looks.Sum(look => look.Weighted) + FeaturesShare * featureLook.MeanR;
+        var contrastLook = contrast?.Look(window, start) ?? default;
+        var total = looks.Sum(look => look.Weighted) + FeaturesShare * featureLook.MeanR + ContrastShare * contrastLook.MeanR;
         var telling = looks.Zip(tails).Where(pair => pair.First.Count > pair.First.Expected).OrderByDescending(pair => pair.First.Weighted).ThenBy(pair => pair.Second.Score, StringComparer.Ordinal).Take(3).ToArray();
-        var named = Named(featureLook, window);
         var drift = total >= options.RunTime.Amount;
+        var named = drift || sinceAlarm < HoldWindows ? Named(featureLook, window) : [];
         return Finding.With(
             Name,
             drift ? Verdict.Drift : sinceAlarm < HoldWindows ? Verdict.Undecided : Verdict.Steady,
             total,
             telling.Length == 0 ? 0 : telling.Max(pair => (pair.First.Count - pair.First.Expected) / pair.First.Sequences),
             drift ? Because(telling, named.Length) : FormattableString.Invariant($"{(sinceAlarm < HoldWindows ? "not again" : "no more unusual sequences than before")}; evidence {total:0.#} of {options.RunTime}"),
-            drift || sinceAlarm < HoldWindows ? named : []);
+            named);
     }
 
     /// <summary>Takes a stored window in.</summary>
@@ -92,16 +105,18 @@ public sealed class SequenceTails
     {
         if (window.Sequences == 0) return;
         var start = StartWeight(end);
-        var total = tails.Sum(tail => tail.Bet(window.Score(tail.Score), start)) + FeaturesShare * features.Bet(window, start);
+        var total = tails.Sum(tail => tail.Bet(window.Score(tail.Score), start)) + FeaturesShare * features.Bet(window, start) + ContrastShare * (contrast?.Bet(window, start) ?? 0);
         lastEnd = end;
         if (total >= options.RunTime.Amount)
         {
             // The bets begin anew: what they won would outlast its cause by many windows.
             foreach (var tail in tails) tail.Begin();
             features.Begin();
+            contrast?.Begin();
             sinceAlarm = 0;
         }
         else sinceAlarm = Math.Min(sinceAlarm + 1, HoldWindows);
+        contrast?.Learn(window);
         // What an alarm is about must not become usual while it lasts, or its end would look unusual.
         if (sinceAlarm < HoldWindows) return;
         foreach (var tail in tails) tail.Learn(window.Score(tail.Score));
@@ -114,19 +129,21 @@ public sealed class SequenceTails
     /// <summary>A bet may begin with each window, or with each day: its weight is the time it covers.</summary>
     private double StartWeight(DateTimeOffset end) => options.RunTime.Days ? lastEnd is { } last && end > last ? (end - last).TotalDays : 0 : 1;
 
+    /// <summary>Features that stand out by themselves, then those of the window's most unusual sequences.</summary>
     private FeatureEvidence[] Named(FeatureTails.FeatureLook look, WindowSummary window)
     {
+        var named = new List<(int Feature, double P)>();
         var order = Enumerable.Range(0, look.NamedF.Length).Where(f => look.NamedF[f] >= options.RunTime.Amount).OrderByDescending(f => look.NamedF[f]).ThenBy(f => f).ToArray();
-        var kept = 0;
-        for (var i = 0; i < order.Length; i++)
-            if (look.NamedF[order[i]] / options.RunTime.Amount >= look.NamedF.Length / (options.FalseDiscoveryRate * (i + 1))) kept = i + 1;
-        if (kept == 0) return [];
-        var firingF = window.FiringF();
-        return
-        [
-            .. order.Take(kept).Select(f => new FeatureEvidence(f, null, (double)baseline.FiringF[f].Rows / Math.Max(1, baseline.Summary.Rows), (double)firingF[f].Rows / Math.Max(1, window.Rows), 0,
-                Math.Min(1, options.RunTime.Amount / look.NamedF[f]))),
-        ];
+        for (var i = order.Length; i > 0; i--)
+        {
+            if (look.NamedF[order[i - 1]] / options.RunTime.Amount < look.NamedF.Length / (options.FalseDiscoveryRate * i)) continue;
+            named.AddRange(order.Take(i).Select(f => (f, Math.Min(1, options.RunTime.Amount / look.NamedF[f]))));
+            break;
+        }
+        if (window.Unusual is { } unusual && (sameVersion ? baseline.Summary.Unusual : contrast?.Usual) is { } usual)
+            named.AddRange(features.OfUnusual(unusual, usual, options.FalseDiscoveryRate).ExceptBy(named.Select(entry => entry.Feature), entry => entry.Feature).ToArray());
+        var firingF = named.Count == 0 ? [] : window.FiringF();
+        return [.. named.Select(entry => new FeatureEvidence(entry.Feature, null, (double)baseline.FiringF[entry.Feature].Rows / Math.Max(1, baseline.Summary.Rows), (double)firingF[entry.Feature].Rows / Math.Max(1, window.Rows), 0, entry.P))];
     }
 
     private static string Because((Tail.TailLook Look, Tail Tail)[] telling, int named)
@@ -312,6 +329,24 @@ public sealed class SequenceTails
                 namedF[f] = Math.Min(most, (namedF[f] + start) * e / (Levels * Steps));
             }
             return sum / rFLS.Length;
+        }
+
+        /// <summary>Features that fire more than usual (above their 99th percentile) in more of the unusual sequences than in those that were unusual before: Fisher's exact test, Benjamini and Hochberg.</summary>
+        public IEnumerable<(int Feature, double P)> OfUnusual(UnusualSequences now, UnusualSequences usual, double falseDiscoveryRate)
+        {
+            var (nowF, usualF) = (Exceeding(now.FiringCounts), Exceeding(usual.FiringCounts));
+            var tests = nowF.Select(entry => (Feature: entry.Key, P: Statistics.FisherP(entry.Value, now.Sequences, usualF.GetValueOrDefault(entry.Key), usual.Sequences))).OrderBy(test => test.P).ThenBy(test => test.Feature).ToArray();
+            // A feature that none of them has is a test too, with p = 1.
+            var rejected = Statistics.BenjaminiHochberg([.. tests.Select(test => test.P), .. Enumerable.Repeat(1.0, count - tests.Length)], falseDiscoveryRate);
+            return tests.TakeWhile(test => test.P <= rejected);
+        }
+
+        private Dictionary<int, long> Exceeding(ImmutableArray<FiringCount> counts)
+        {
+            var exceeding = new Dictionary<int, long>();
+            foreach (var (feature, fired, sequences) in counts)
+                if (fired > thresholdFL[feature * Levels]) exceeding[feature] = exceeding.GetValueOrDefault(feature) + sequences;
+            return exceeding;
         }
 
         private double Bet(double a, long n, int x, int step)

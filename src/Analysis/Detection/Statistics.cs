@@ -50,6 +50,16 @@ public static class Statistics
         return Math.Exp(LogBinomial(total - chosen, marked) - LogBinomial(total, marked));
     }
 
+    /// <summary>Chance of <paramref name="hits"/> or more of <paramref name="trials"/> when <paramref name="otherHits"/> of <paramref name="otherTrials"/> on the other side have the same chance: Fisher's exact test, one-sided.</summary>
+    public static double FisherP(long hits, long trials, long otherHits, long otherTrials)
+    {
+        var (marked, total) = (hits + otherHits, trials + otherTrials);
+        var all = LogBinomial(total, trials);
+        var p = 0.0;
+        for (var more = hits; more <= Math.Min(marked, trials); more++) p += Math.Exp(LogBinomial(marked, more) + LogBinomial(total - marked, trials - more) - all);
+        return Math.Min(1, p);
+    }
+
     /// <summary>Interval for a share of which <paramref name="hits"/> of <paramref name="trials"/> were seen: exact, never too narrow (Clopper and Pearson 1934).</summary>
     /// <remarks>Quantiles of Beta(k, n − k + 1) and Beta(k + 1, n − k). Independent trials.</remarks>
     public static (double Low, double High) ClopperPearson(long hits, long trials, double confidence)

@@ -27,4 +27,7 @@ public sealed record ClosedWindow(
 {
     /// <summary>Profiles of its sequences (<see cref="SequenceProfile"/>): for judging it, not stored.</summary>
     public float[] Profiles { get; init; } = [];
+
+    /// <summary>What fired in each of its sequences: for naming the unusual ones, not stored.</summary>
+    public SequenceFirings Firings { get; init; } = new();
 }

@@ -28,6 +28,13 @@ public sealed class LogHistogram
         return new(sorted);
     }
 
+    public static LogHistogram Of(ReadOnlySpan<double> values)
+    {
+        var bins = new Dictionary<int, long>();
+        foreach (var value in values) System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(bins, BinOf(value), out _)++;
+        return From(bins);
+    }
+
     /// <summary>Bin → count, ascending.</summary>
     public IReadOnlyList<KeyValuePair<int, long>> Bins => counts;
     public long Total { get; }

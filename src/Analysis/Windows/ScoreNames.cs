@@ -21,6 +21,9 @@ public static class ScoreNames
     /// <summary>Distance from the baseline's usual sequence (<see cref="NoveltyModel"/>).</summary>
     public const string Novelty = "novelty";
 
+    /// <summary>How far it lies in the direction that unusual sequences of the windows before moved in (<c>LearnedContrast</c>).</summary>
+    public const string Contrast = "contrast";
+
     /// <summary>A hazard's probe direction: <c>direction:</c> and its key.</summary>
     public const string DirectionPrefix = "direction:";
 

@@ -19,6 +19,7 @@ public sealed class SummaryBuilder(int features, int width, ImmutableArray<Featu
     private readonly Dictionary<(int Feature, int Bin), long> magnitudes = [];
     private readonly SortedDictionary<string, Dictionary<int, long>> scoreBins = new(StringComparer.Ordinal);
     private readonly List<float> profiles = [];
+    private readonly SequenceFirings firings = new();
     private readonly Int128[] profileSum = new Int128[SequenceProfile.Length], profileProducts = new Int128[SequenceProfile.Products];
     private readonly SketchSigns signs = new(width);
     private readonly ExactSum[] sumD = new ExactSum[width], squareD = new ExactSum[width], sequenceSquareD = new ExactSum[width], sequenceByLengthD = new ExactSum[width];
@@ -67,9 +68,11 @@ public sealed class SummaryBuilder(int features, int width, ImmutableArray<Featu
             CollectionsMarshal.GetValueRefOrAddDefault(firingCounts, (feature, countF[feature]), out _)++;
             ref var entry = ref CollectionsMarshal.GetValueRefOrAddDefault(fired, feature, out _);
             entry = (entry.RowsByLength + (long)countF[feature] * n, entry.Magnitude + new ExactSum(magnitudeF[feature]));
+            firings.Add(feature, countF[feature]);
             countF[feature] = 0;
             magnitudeF[feature] = 0;
         }
+        firings.End();
         touched.Clear();
         for (var i = 0; i < setCounters.Length; i++)
         {
@@ -163,6 +166,9 @@ public sealed class SummaryBuilder(int features, int width, ImmutableArray<Featu
 
     /// <summary>Profiles of the window's sequences, <see cref="SequenceProfile.Length"/> numbers each: kept while it is open and for judging it, not stored.</summary>
     public float[] Profiles() => [.. profiles];
+
+    /// <summary>What fired in each of them: for naming the unusual ones, not stored.</summary>
+    public SequenceFirings Firings => firings;
 
     /// <summary>Counts one set over the rows of a sequence.</summary>
     private sealed class SetCounter(FeatureSet set)

@@ -8,7 +8,7 @@ namespace DriftWatch.Analysis.Windows;
 /// <summary>A <see cref="WindowSummary"/> as bytes: varints, differences of sorted keys, Brotli. The first byte is the version; old versions stay readable.</summary>
 public static class SummaryCodec
 {
-    private const byte Version = 2;
+    private const byte Version = 3;
     private const int BytesMaximum = 1 << 28;
 
     public static byte[] Encode(WindowSummary summary)
@@ -85,6 +85,23 @@ public static class SummaryCodec
             foreach (var sum in sums) raw.Write(sum.Units);
         }
 
+        raw.Write(summary.Unusual is null ? 0 : 1);
+        if (summary.Unusual is { } unusual)
+        {
+            raw.Write(unusual.Sequences);
+            raw.Write(unusual.FiringCounts.Length);
+            var last = new FiringCount(0, 0, 0);
+            foreach (var count in unusual.FiringCounts)
+            {
+                raw.Write(count.Feature - last.Feature);
+                raw.Write(count.Feature == last.Feature ? count.Count - last.Count : count.Count);
+                raw.Write(count.Sequences);
+                last = count;
+            }
+            raw.Write(unusual.Profiles);
+        }
+        raw.Write(summary.ProfileSample);
+
         using var packed = new MemoryStream();
         packed.WriteByte(Version);
         using (var brotli = new BrotliStream(packed, CompressionLevel.Optimal, leaveOpen: true)) brotli.Write(raw.Written);
@@ -145,6 +162,7 @@ public static class SummaryCodec
             SequenceByLengthD = raw.ReadVector(width),
         };
         summary = bytes[0] == 1 ? ReadScoresOfFormat1(raw, summary) : ReadScores(raw, summary);
+        if (bytes[0] >= 3) summary = summary with { Unusual = raw.ReadInt() == 0 ? null : ReadUnusual(raw, features), ProfileSample = raw.ReadProfiles() };
         raw.End();
         return summary;
     }
@@ -170,6 +188,22 @@ public static class SummaryCodec
             ProfileSum = raw.ReadVector(raw.ReadInt()),
             ProfileProducts = raw.ReadVector(raw.ReadInt()),
         };
+    }
+
+    private static UnusualSequences ReadUnusual(VarintReader raw, int features)
+    {
+        var sequences = raw.ReadLong();
+        var entries = raw.ReadInt();
+        var counts = ImmutableArray.CreateBuilder<FiringCount>(raw.AtMost(entries));
+        var (feature, count) = (0, 0);
+        for (var left = entries; left > 0; left--)
+        {
+            var next = raw.ReadAbove(feature, orEqual: true);
+            if (next >= features) throw new MalformedException("summary", $"the window summary names feature {next} of {features}");
+            count = next == feature && counts.Count > 0 ? raw.ReadAbove(count, orEqual: false) : raw.ReadInt();
+            counts.Add(new(feature = next, count, raw.ReadLong()));
+        }
+        return new(sequences, counts.DrainToImmutable(), raw.ReadProfiles());
     }
 
     /// <summary>Three histograms without names, in bins four times as wide.</summary>
@@ -218,6 +252,13 @@ public static class SummaryCodec
             var utf8 = System.Text.Encoding.UTF8.GetBytes(text);
             Write(utf8.Length);
             bytes.Write(utf8);
+        }
+
+        public void Write(ProfileSet profiles)
+        {
+            Write(profiles.Count);
+            for (var i = 0; i < profiles.Count; i++)
+                foreach (var step in profiles[i]) Write(step);
         }
 
         private void WriteByte(byte value)
@@ -298,6 +339,15 @@ public static class SummaryCodec
             var vector = new ExactSum[length];
             for (var i = 0; i < length; i++) vector[i] = new(ReadWide());
             return vector;
+        }
+
+        public ProfileSet ReadProfiles()
+        {
+            var count = ReadInt();
+            if ((long)count * SequenceProfile.Length > bytes.Length - at) throw Damaged();
+            var steps = new short[count * SequenceProfile.Length];
+            for (var i = 0; i < steps.Length; i++) steps[i] = ReadSigned() is var step and >= short.MinValue and <= short.MaxValue ? (short)step : throw Damaged();
+            return ProfileSet.OfSteps(steps, count);
         }
 
         public LogHistogram ReadHistogram()

@@ -91,6 +91,15 @@ public sealed record WindowSummary
     public ExactSum[] ProfileSum { get; init; } = [];
     public ExactSum[] ProfileProducts { get; init; } = [];
 
+    /// <summary>Those farthest out; null: there was nothing to measure that with, or it was stored by an old version.</summary>
+    public UnusualSequences? Unusual { get; init; }
+
+    /// <summary>Profiles of a sample of all sequences, where what later windows are compared with is learned: in a baseline's windows and in a version's first. Elsewhere empty.</summary>
+    public ProfileSet ProfileSample { get; init; } = ProfileSet.Empty;
+
+    /// <summary>Kept in a window, and in the sum of many.</summary>
+    public const int SampleMaximum = 1024, MergedSampleMaximum = 8192;
+
     private static readonly ImmutableSortedDictionary<string, LogHistogram> NoScores = ImmutableSortedDictionary.Create<string, LogHistogram>(StringComparer.Ordinal);
 
     /// <summary>The histogram of a score; empty where it was not taken.</summary>
@@ -187,10 +196,12 @@ public sealed record WindowSummary
             // A window of format 1 has no profiles; moments over half of the sequences would be passed off as those of all.
             ProfileSum = ProfileSum.Length == other.ProfileSum.Length ? ExactSum.Add(ProfileSum, other.ProfileSum) : [],
             ProfileProducts = ProfileProducts.Length == other.ProfileProducts.Length ? ExactSum.Add(ProfileProducts, other.ProfileProducts) : [],
+            Unusual = Unusual is null ? other.Unusual : other.Unusual is null ? Unusual : Unusual.Merge(other.Unusual),
+            ProfileSample = ProfileSample.Merge(other.ProfileSample, MergedSampleMaximum),
         };
     }
 
-    private static ImmutableArray<FiringCount> Merge(ImmutableArray<FiringCount> a, ImmutableArray<FiringCount> b) =>
+    internal static ImmutableArray<FiringCount> Merge(ImmutableArray<FiringCount> a, ImmutableArray<FiringCount> b) =>
         MergeSorted(a, b, count => (count.Feature, count.Count), (x, y) => x with { Sequences = x.Sequences + y.Sequences });
 
     private static ImmutableArray<MagnitudeCount> Merge(ImmutableArray<MagnitudeCount> a, ImmutableArray<MagnitudeCount> b) =>

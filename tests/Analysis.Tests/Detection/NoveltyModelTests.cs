@@ -32,7 +32,8 @@ public sealed class NoveltyModelTests
         var limit = Scores(model, usual).Order().ElementAt(1980);
 
         Assert.InRange(Scores(model, other).Count(score => score > limit), 90, 100);
-        Assert.Equal(100, model.Histogram(other).CountAbove(LogHistogram.BinOf(limit)) + model.Histogram(other).CountBelow(LogHistogram.BinOf(limit) + 1));
+        var histogram = model.Scored(WindowSummary.Empty(1, 1), other, new()).Score(ScoreNames.Novelty);
+        Assert.Equal(100, histogram.CountAbove(LogHistogram.BinOf(limit)) + histogram.CountBelow(LogHistogram.BinOf(limit) + 1));
     }
 
     [Fact]

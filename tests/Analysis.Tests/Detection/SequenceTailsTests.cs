@@ -60,6 +60,31 @@ public sealed class SequenceTailsTests(ITestOutputHelper output)
         Assert.Contains("fvu above", found[^1].Because, StringComparison.Ordinal);
     }
 
+    /// <summary>Half a percent: too few for a feature to stand out by itself at once.</summary>
+    [Fact]
+    public void An_alarm_names_the_features_of_the_most_unusual_sequences()
+    {
+        var random = new Random(12);
+        var novelty = NoveltyModel.Fit(Window(random, 2000).Summary)!;
+        var baseline = Some.Baseline(Enumerable.Range(0, 4).Select(_ => Stored(Window(random, 2000))).Aggregate((a, b) => a.Merge(b))) with { Novelty = novelty };
+        var tails = new SequenceTails(baseline, sameVersion: true, options);
+
+        var finding = Enumerable.Range(0, 10).Select(_ =>
+        {
+            var window = Window(random, 2000, unusual: 0.005);
+            var summary = tails.Scored(window with { Summary = Stored(window) });
+            var said = tails.Judge(summary, Some.Noon);
+            tails.Take(summary, Some.Noon);
+            return said;
+        }).First(finding => finding.Verdict == Verdict.Drift);
+
+        output.WriteLine(finding.ToString());
+        Assert.Equal([3], finding.Features.Select(feature => feature.Feature));
+        Assert.InRange(finding.Features[0].P, 0, 1e-6);
+
+        WindowSummary Stored(ClosedWindow window) => novelty.Scored(window.Summary, window.Profiles, window.Firings);
+    }
+
     [Fact]
     public void A_version_whose_scores_moved_as_a_whole_is_not_unusual()
     {
@@ -146,12 +171,16 @@ public sealed class SequenceTailsTests(ITestOutputHelper output)
     }
 
     /// <summary>Sequences of 20 rows whose features fire by topic; unusual ones fire feature 3 all the time and leave more unexplained.</summary>
-    private static WindowSummary Draw(Random random, int sequences, double unusual = 0, double scale = 1) => Some.Summary(Features, Enumerable.Range(0, sequences).Select(_ =>
+    private static WindowSummary Draw(Random random, int sequences, double unusual = 0, double scale = 1) => Some.Summary(Features, Sequences(random, sequences, unusual, scale));
+
+    private static ClosedWindow Window(Random random, int sequences, double unusual = 0) => Some.Window(Features, Sequences(random, sequences, unusual, 1));
+
+    private static IEnumerable<SomeSequence> Sequences(Random random, int sequences, double unusual, double scale) => Enumerable.Range(0, sequences).Select(_ =>
     {
         var odd = random.NextDouble() < unusual;
         var topic = random.Next(Features);
         var fires = Enumerable.Range(0, Features).Select(f => (f, Count: (f == topic ? random.Next(12) : random.Next(60) == 0 ? 1 + random.Next(3) : 0) + (odd && f == 3 ? 15 : 0)));
         var noise = random.NextDouble() + random.NextDouble() + random.NextDouble();
         return Some.Sequence(20, [.. fires.Where(fire => fire.Count > 0)]) with { Energy = 20, Error = scale * (1 + 0.3 * noise + (odd ? 0.9 : 0)) };
-    }));
+    });
 }

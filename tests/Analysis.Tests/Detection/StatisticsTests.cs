@@ -25,6 +25,13 @@ public sealed class StatisticsTests
     }
 
     [Fact]
+    public void Fishers_exact_p_value_is_SciPys()
+    {
+        foreach (var expected in Cases("fisherP"))
+            Close(Number(expected, "p"), Statistics.FisherP((long)Number(expected, "hits"), (long)Number(expected, "trials"), (long)Number(expected, "otherHits"), (long)Number(expected, "otherTrials")), 1e-6);
+    }
+
+    [Fact]
     public void The_interval_of_a_share_is_SciPys()
     {
         foreach (var expected in Cases("clopperPearson"))

@@ -166,6 +166,15 @@ def e_values():
     return cases
 
 
+def fisher_p():
+    """One-sided: as many hits or more."""
+    cases = []
+    for hits, trials, other_hits, other_trials in [(0, 20, 3, 160), (1, 8, 0, 64), (8, 20, 5, 160), (10, 20, 160, 160), (64, 64, 0, 2048), (12, 64, 300, 2048), (20, 20, 0, 5)]:
+        p = stats.fisher_exact([[hits, trials - hits], [other_hits, other_trials - other_hits]], alternative="greater")[1]
+        cases.append({"hits": hits, "trials": trials, "otherHits": other_hits, "otherTrials": other_trials, "p": float(p)})
+    return cases
+
+
 numbers = {
     "normalP": normal_p(),
     "noneChosenP": none_chosen_p(),
@@ -177,6 +186,7 @@ numbers = {
     "ratioInterval": ratio_interval(),
     "eValues": e_values(),
     "clopperPearson": clopper_pearson(),
+    "fisherP": fisher_p(),
 }
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "statistics.json"), "w", encoding="utf-8") as file:
     file.write("{\n" + ",\n".join(f'"{name}": ' + "[\n" + ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases) + "\n]" for name, cases in numbers.items()) + "\n}\n")

@@ -11,7 +11,7 @@ public sealed class SummaryCodecTests
     {
         Property.Holds(Property.AnySeed, 100, seed =>
         {
-            var summary = WindowSummaryTests.Summary(new Random(seed));
+            var summary = Summary(new Random(seed));
             var read = SummaryCodec.Decode(SummaryCodec.Encode(summary));
 
             Assert.Equal(SummaryCodec.Encode(summary), SummaryCodec.Encode(read));
@@ -30,6 +30,8 @@ public sealed class SummaryCodecTests
             Assert.Equal(summary.Magnitudes, read.Magnitudes);
             Assert.Equal(summary.ProfileSum, read.ProfileSum);
             Assert.Equal(summary.ProfileProducts, read.ProfileProducts);
+            Assert.Equal(summary.Unusual?.FiringCounts, read.Unusual?.FiringCounts);
+            Assert.Equal((summary.Unusual?.Sequences, summary.Unusual?.Profiles.Count, summary.ProfileSample.Count), (read.Unusual?.Sequences, read.Unusual?.Profiles.Count, read.ProfileSample.Count));
         });
     }
 
@@ -46,6 +48,18 @@ public sealed class SummaryCodecTests
         Assert.Equal((7, 4 * 65_661), (read.Score(ScoreNames.Fvu).Total, read.Score(ScoreNames.Fvu).QuantileBin(0.5)));
         Assert.Empty(read.ProfileSum);
         Assert.Empty(read.Merge(WindowSummaryTests.Summary(new Random(4)) with { Features = 24, Width = 6 }).ProfileSum);
+    }
+
+    /// <summary>Written by the version before unusual sequences were kept; never edited.</summary>
+    [Fact]
+    public void A_summary_of_format_2_is_still_read()
+    {
+        var read = SummaryCodec.Decode(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Golden", "summary-format-2.bin")));
+
+        Assert.Equal((3840, 60, 1024, 64), (read.Rows, read.Sequences, read.Features, read.Width));
+        Assert.Equal((15.314322916666667, 0.041187103584000226), (read.L0.Ratio, read.Fvu));
+        Assert.Equal(60, read.Score(ScoreNames.Spread).Total);
+        Assert.Equal((null, 0), (read.Unusual, read.ProfileSample.Count));
     }
 
     [Fact]
@@ -73,7 +87,7 @@ public sealed class SummaryCodecTests
     [Fact]
     public void Every_truncation_is_refused()
     {
-        var bytes = SummaryCodec.Encode(WindowSummaryTests.Summary(new Random(4)));
+        var bytes = SummaryCodec.Encode(Summary(new Random(4)));
 
         for (var length = 0; length < bytes.Length; length++) IsRefused(bytes[..length]);
     }
@@ -84,7 +98,7 @@ public sealed class SummaryCodecTests
         Property.Holds(Property.AnySeed, 400, seed =>
         {
             var random = new Random(seed);
-            var bytes = SummaryCodec.Encode(WindowSummaryTests.Summary(random));
+            var bytes = SummaryCodec.Encode(Summary(random));
             for (var damage = 1 + random.Next(3); damage > 0; damage--) bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
             ReadOrRefused(bytes);
         });
@@ -97,7 +111,7 @@ public sealed class SummaryCodecTests
         {
             // Behind the compression, so that each number is reached.
             var random = new Random(seed);
-            var raw = Unpacked(SummaryCodec.Encode(WindowSummaryTests.Summary(random)));
+            var raw = Unpacked(SummaryCodec.Encode(Summary(random)));
             for (var damage = 1 + random.Next(3); damage > 0; damage--) raw[random.Next(raw.Length)] = (byte)(random.Next(2) == 0 ? 0 : random.Next(256));
             ReadOrRefused(Packed(raw));
         });
@@ -106,7 +120,7 @@ public sealed class SummaryCodecTests
     [Fact]
     public void Missing_numbers_are_refused()
     {
-        var raw = Unpacked(SummaryCodec.Encode(WindowSummaryTests.Summary(new Random(4))));
+        var raw = Unpacked(SummaryCodec.Encode(Summary(new Random(4))));
 
         for (var length = 0; length < raw.Length; length++) IsRefused(Packed(raw[..length]));
     }
@@ -114,7 +128,7 @@ public sealed class SummaryCodecTests
     [Fact]
     public void Numbers_left_over_are_refused()
     {
-        var raw = Unpacked(SummaryCodec.Encode(WindowSummaryTests.Summary(new Random(4))));
+        var raw = Unpacked(SummaryCodec.Encode(Summary(new Random(4))));
 
         IsRefused(Packed([.. raw, 0]));
     }
@@ -126,6 +140,19 @@ public sealed class SummaryCodecTests
         bytes[0] = 9;
 
         Assert.Contains("version 9", IsRefused(bytes).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>With and without what is kept of single sequences.</summary>
+    private static WindowSummary Summary(Random random)
+    {
+        var summary = WindowSummaryTests.Summary(random);
+        var profiles = new float[random.Next(4) * SequenceProfile.Length];
+        foreach (ref var coordinate in profiles.AsSpan()) coordinate = 40 * random.NextSingle() - 20;
+        return summary with
+        {
+            ProfileSample = ProfileSet.Of(profiles, 2),
+            Unusual = profiles.Length == 0 ? null : new(3, summary.FiringCounts[..(summary.FiringCounts.Length / 2)], ProfileSet.Of(profiles, 3)),
+        };
     }
 
     private static MalformedException IsRefused(byte[] bytes)
@@ -160,7 +187,7 @@ public sealed class SummaryCodecTests
     private static byte[] Packed(byte[] raw)
     {
         using var packed = new MemoryStream();
-        packed.WriteByte(1);
+        packed.WriteByte(3);
         using (var brotli = new BrotliStream(packed, CompressionLevel.Fastest, leaveOpen: true)) brotli.Write(raw);
         return packed.ToArray();
     }

@@ -23,6 +23,9 @@ internal sealed class DriftWatchContender(string name, int dictionary, DetectOpt
     private ModelPlan? plan;
     private Baseline? baseline;
     private SequenceTails? tails;
+
+    /// <summary>What was judged before the runs part, as stored: tails have no copy, they are a fold of the windows.</summary>
+    private readonly List<WindowSummary> stored = [];
     private AlertBook book = AlertBook.Empty;
 
     public string Name => name;
@@ -35,11 +38,13 @@ internal sealed class DriftWatchContender(string name, int dictionary, DetectOpt
         var (fitted, rows) = (0, 0L);
         for (; rows < summary.Rows / NoveltyModel.BaselineParts; fitted++) rows += sample.Pool.LengthOf(sample.Quiet[fitted]);
         fitted = Math.Min(sample.Sequences, (fitted + options.Window - 1) / options.Window * options.Window);
-        var first = new SummaryFold(dictionary, sample.Pool);
-        first.Add(sample.Pool, sample.Quiet.AsSpan(0, fitted));
-        var novelty = NoveltyModel.Fit(first.Build());
+        var fold = new SummaryFold(dictionary, sample.Pool);
+        fold.Add(sample.Pool, sample.Quiet.AsSpan(0, fitted));
+        var novelty = NoveltyModel.Fit(fold.Build());
         plan = BenchPlan.Of(key.Monitor, summary.Features, summary.Width, detection);
-        baseline = new(key, plan.EncodingHash, "hash", Scored(summary, novelty, sample.Profiles[dictionary].AsSpan(fitted * SequenceProfile.Length)), novelty);
+        for (var first = fitted; novelty is not null && first < sample.Sequences; first += options.Window)
+            summary = WithSingleSequences(summary, novelty, sample, first, Math.Min(options.Window, sample.Sequences - first));
+        baseline = new(key, plan.EncodingHash, "hash", summary, novelty);
         tails = NewTails();
     }
 
@@ -52,29 +57,42 @@ internal sealed class DriftWatchContender(string name, int dictionary, DetectOpt
     /// <summary>The window as the product would store it, and what would follow.</summary>
     public (JudgedWindow Judged, IReadOnlyList<AlertEvent> Facts) Judge(Sample window)
     {
-        var closed = new ClosedWindow(key, default, default, default, ImmutableSortedDictionary<string, long>.Empty, window.Summaries[dictionary]) { Profiles = window.Profiles[dictionary] };
+        var closed = new ClosedWindow(key, default, default, default, ImmutableSortedDictionary<string, long>.Empty, window.Summaries[dictionary]) { Profiles = window.Profiles[dictionary], Firings = window.Firings[dictionary] };
         var judged = DriftAnalyzer.Judge(closed, plan!, baseline, baseline!.Novelty, tails);
         var summary = judged.Window.Summary;
-        var stored = new WindowClosed(
+        var closedEvent = new WindowClosed(
             key.Monitor, key.Probe, 0, default, default, default, summary.Rows, summary.Sequences, 0, 0, 0, summary.Fvu, summary.L0.Ratio,
             closed.Rejected, plan!.Space.Id, "", "", plan.EncodingHash, "", baseline.Hash, judged.Findings, []);
-        var facts = AlertPolicy.Decide(book, stored, judged);
-        book = facts.Prepend(stored).Aggregate(book, AlertBook.Evolve);
+        var facts = AlertPolicy.Decide(book, closedEvent, judged);
+        book = facts.Prepend(closedEvent).Aggregate(book, AlertBook.Evolve);
         tails!.Take(summary, default);
+        if (stored.Count < options.QuietWindows) stored.Add(summary);
         return (judged, facts);
     }
 
-    /// <summary>Tails have no copy: they are a fold of the windows, so these are taken in again.</summary>
     public IContender Fork(IReadOnlyList<Sample> read)
     {
+        if (read.Count > stored.Count) throw new InvalidOperationException($"{read.Count} windows were read before the runs part and {stored.Count} kept");
         var fork = (DriftWatchContender)MemberwiseClone();
         fork.tails = NewTails();
-        foreach (var window in read) fork.tails.Take(Scored(window.Summaries[dictionary], baseline!.Novelty, window.Profiles[dictionary]), default);
+        foreach (var summary in stored.Take(read.Count)) fork.tails.Take(summary, default);
         return fork;
     }
 
     private SequenceTails NewTails() => new(baseline!, sameVersion: !options.OtherVersion, detection);
 
-    private static WindowSummary Scored(WindowSummary summary, NoveltyModel? novelty, ReadOnlySpan<float> profiles) =>
-        novelty is null ? summary : novelty.Scored(summary, profiles);
+    /// <summary>What a baseline's window keeps of single sequences, added to the sums of all its windows.</summary>
+    private WindowSummary WithSingleSequences(WindowSummary summary, NoveltyModel novelty, Sample sample, int first, int count)
+    {
+        var profiles = sample.Profiles[dictionary].AsSpan(first * SequenceProfile.Length, count * SequenceProfile.Length);
+        var firings = new SequenceFirings();
+        Sampler.AddFirings(firings, sample.Pool.Tables[dictionary], sample.Quiet.AsSpan(first, count));
+        var window = novelty.Scored(WindowSummary.Empty(summary.Features, summary.Width), profiles, firings);
+        return summary with
+        {
+            Scores = summary.Scores.SetItem(ScoreNames.Novelty, summary.Score(ScoreNames.Novelty).Merge(window.Score(ScoreNames.Novelty))),
+            Unusual = summary.Unusual is null ? window.Unusual : summary.Unusual.Merge(window.Unusual!),
+            ProfileSample = summary.ProfileSample.Merge(ProfileSet.Of(profiles, WindowSummary.SampleMaximum), WindowSummary.MergedSampleMaximum),
+        };
+    }
 }

@@ -5,10 +5,11 @@ namespace DriftWatch.Benchmarks.Detect;
 /// <summary>A window or a baseline: sequences drawn from the pools, with replacement, and their sums.</summary>
 /// <param name="Summaries">One for each dictionary: 0 the SAE, 1 the random one.</param>
 /// <param name="Profiles">One for each dictionary: what novelty is scored from (<see cref="ClosedWindow.Profiles"/>), sequences in the order of <paramref name="Quiet"/>, then the triggered ones.</param>
+/// <param name="Firings">One for each dictionary, of the same sequences (<see cref="ClosedWindow.Firings"/>).</param>
 /// <param name="MeanD">Mean of the sequences' mean activations.</param>
 /// <param name="FourierR">Mean of their random Fourier features.</param>
 /// <param name="Quiet">Which sequences of the quiet pool.</param>
-internal sealed record Sample(WindowSummary[] Summaries, float[][] Profiles, double[] MeanD, double[] FourierR, int[] Quiet, SequencePool Pool)
+internal sealed record Sample(WindowSummary[] Summaries, float[][] Profiles, SequenceFirings[] Firings, double[] MeanD, double[] FourierR, int[] Quiet, SequencePool Pool)
 {
     private Firing[]? firingF;
     private long[][]? countsFC;
@@ -55,13 +56,16 @@ internal sealed class Sampler(SequencePool quiet, SequencePool triggered)
             if (share > 0 && random.NextDouble() < share) hot.Add(random.Next(triggered.Count));
             else calm.Add(random.Next(quiet.Count));
         var which = (Quiet: calm.ToArray(), Hot: hot.ToArray());
-        var (summaries, profiles) = (new WindowSummary[folds.Length], new float[folds.Length][]);
+        var (summaries, profiles, firings) = (new WindowSummary[folds.Length], new float[folds.Length][], new SequenceFirings[folds.Length]);
         for (var i = 0; i < folds.Length; i++)
         {
             folds[i].Add(quiet, which.Quiet);
             folds[i].Add(triggered, which.Hot);
             summaries[i] = folds[i].Build();
             profiles[i] = [.. Profiles(quiet.Tables[i], which.Quiet), .. Profiles(triggered.Tables[i], which.Hot)];
+            firings[i] = new();
+            AddFirings(firings[i], quiet.Tables[i], which.Quiet);
+            AddFirings(firings[i], triggered.Tables[i], which.Hot);
         }
         var meanD = new double[quiet.Width];
         var fourierR = new double[quiet.FourierR.Length / quiet.Count];
@@ -69,7 +73,7 @@ internal sealed class Sampler(SequencePool quiet, SequencePool triggered)
         AddMeans(triggered, which.Hot, meanD, fourierR);
         foreach (ref var x in meanD.AsSpan()) x /= sequences;
         foreach (ref var x in fourierR.AsSpan()) x /= sequences;
-        return new(summaries, profiles, meanD, fourierR, which.Quiet, quiet);
+        return new(summaries, profiles, firings, meanD, fourierR, which.Quiet, quiet);
     }
 
     private static float[] Profiles(SummaryTable table, int[] which)
@@ -77,6 +81,15 @@ internal sealed class Sampler(SequencePool quiet, SequencePool triggered)
         var profiles = new float[which.Length * SequenceProfile.Length];
         for (var i = 0; i < which.Length; i++) table.ProfileOf(which[i]).CopyTo(profiles.AsSpan(i * SequenceProfile.Length));
         return profiles;
+    }
+
+    public static void AddFirings(SequenceFirings firings, SummaryTable table, ReadOnlySpan<int> which)
+    {
+        foreach (var sequence in which)
+        {
+            foreach (var firing in table.FiringOf(sequence)) firings.Add(firing.Feature, firing.Count);
+            firings.End();
+        }
     }
 
     public static void AddMeans(SequencePool pool, ReadOnlySpan<int> which, double[] meanD, double[] fourierR)
