@@ -24,6 +24,7 @@ public abstract record AlertEvent;
 /// <param name="Baseline">Hash of the baseline it was compared with; null: none was frozen yet, and nothing was decided.</param>
 /// <param name="Encoding">Summaries with this same hash compare: dictionary, transform and row selection.</param>
 /// <param name="Summary">The window's sums (<see cref="SummaryCodec"/>).</param>
+/// <param name="Sample">SHA-256 of the <see cref="SequenceSample"/> that is attached until newer windows take its place; null: none was taken.</param>
 public sealed record WindowClosed(
     MonitorId Monitor,
     Probe Probe,
@@ -46,7 +47,8 @@ public sealed record WindowClosed(
     string Catalog,
     string? Baseline,
     ImmutableArray<Finding> Findings,
-    byte[] Summary) : AlertEvent
+    byte[] Summary,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Sample = null) : AlertEvent
 {
     /// <summary>Nothing was decided from it: no baseline, or too few sequences for every detector.</summary>
     [JsonIgnore]

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using DriftWatch.Alerts.EventLog;
 using DriftWatch.Analysis;
 using DriftWatch.Analysis.Activations;
 using DriftWatch.Analysis.Detection;
@@ -57,7 +58,8 @@ public sealed class HazardTrial
     private readonly Catalog catalog;
     private readonly BaselineBook baselines;
     private readonly AlarmHistory history;
-    private readonly List<(WindowClosed Window, IReadOnlySet<string> Alarms)> windows = [];
+    private readonly List<(Guid Id, WindowClosed Window, IReadOnlySet<string> Alarms)> windows = [];
+    private readonly WindowSamples samples = new();
 
     public HazardTrial(Catalog catalog, IReadOnlySet<MonitorId> quiet)
     {
@@ -71,29 +73,34 @@ public sealed class HazardTrial
     public void Evolve(AlertEvent fact, Guid id)
     {
         // Windows are folded only for the baselines that were frozen: what is being learned has no say here.
+        samples.Evolve(fact, id);
         if (fact is BaselineFrozen) baselines.Evolve(fact, id);
         var alarms = history.Evolve(fact);
-        if (fact is WindowClosed window && catalog.PlanFor(window.Monitor) is { Hazards.Length: > 0 } plan && plan.EncodingHash == window.Encoding) windows.Add((window with { Findings = [] }, alarms!));
+        if (fact is WindowClosed window && catalog.PlanFor(window.Monitor) is { Hazards.Length: > 0 } plan && plan.EncodingHash == window.Encoding) windows.Add((id, window with { Findings = [] }, alarms!));
     }
 
     /// <param name="only">These monitors; empty: all.</param>
-    public IEnumerable<TrialRule> Results(IReadOnlySet<MonitorId> only)
+    /// <param name="log">Where the facts come from: samples are beside them.</param>
+    public async Task<IReadOnlyList<TrialRule>> ResultsAsync(IReadOnlySet<MonitorId> only, IEventLog log, CancellationToken stopping)
     {
+        var results = new List<TrialRule>();
         var chosen = windows.Where(entry => only.Count == 0 || only.Contains(entry.Window.Monitor)).ToArray();
         foreach (var rule in catalog.Models.SelectMany(plan => plan.Hazards).DistinctBy(rule => rule.Id).OrderBy(rule => rule.Id, StringComparer.Ordinal))
         {
-            var monitors = chosen
+            var monitors = new List<TrialMonitor>();
+            foreach (var group in chosen
                 .Where(entry => catalog.PlanFor(entry.Window.Monitor)!.Hazards.Contains(rule))
                 .GroupBy(entry => (entry.Window.Monitor, entry.Window.Probe))
-                .OrderBy(group => group.Key.Monitor).ThenBy(group => group.Key.Probe)
-                .Select(group => Try(rule, group.Key.Monitor, group.Key.Probe, [.. group]))
-                .ToImmutableArray();
+                .OrderBy(group => group.Key.Monitor).ThenBy(group => group.Key.Probe))
+                monitors.Add(await TryAsync(rule, group.Key.Monitor, group.Key.Probe, [.. group], log, stopping));
             var (all, held) = (monitors.Sum(monitor => (long)monitor.Quiet), monitors.Sum(monitor => (long)monitor.QuietHeld));
-            yield return new(rule, monitors, all, held, all == 0 ? null : Statistics.ClopperPearson(held, all, Confidence));
+            results.Add(new(rule, [.. monitors], all, held, all == 0 ? null : Statistics.ClopperPearson(held, all, Confidence)));
         }
+        return results;
     }
 
-    private TrialMonitor Try(HazardRule rule, MonitorId monitor, Probe probe, IReadOnlyList<(WindowClosed Window, IReadOnlySet<string> Alarms)> entries)
+    private async Task<TrialMonitor> TryAsync(
+        HazardRule rule, MonitorId monitor, Probe probe, IReadOnlyList<(Guid Id, WindowClosed Window, IReadOnlySet<string> Alarms)> entries, IEventLog log, CancellationToken stopping)
     {
         // The daemon's own decisions, with this rule alone.
         var plan = catalog.PlanFor(monitor)! with { Hazards = [rule] };
@@ -103,19 +110,20 @@ public sealed class HazardTrial
         var undecided = new List<(string Kind, string Because)>();
         var (judgedCount, held, alerts, quietCount, quietHeld) = (0, 0, 0, 0, 0);
         var baseline = baselines.For(plan, probe, catalog);
-        foreach (var (stored, alarms) in entries)
+        if (baseline is not null) baseline = await samples.CompletedAsync(baseline, plan.Sets, log, stopping);
+        foreach (var (id, stored, alarms) in entries)
         {
             if (baseline is null)
             {
                 undecided.Add(("baseline", "no baseline is frozen for it in this log"));
                 continue;
             }
-            var summary = SummaryCodec.Decode(stored.Summary);
+            var summary = await samples.CompletedAsync(SummaryCodec.Decode(stored.Summary), id, plan.Sets, log, stopping);
             var finding = detector.Judge(summary, baseline);
             measures.Add(detector.Measure(summary, baseline));
             if (finding.Verdict == Verdict.Undecided)
             {
-                var kind = summary.Sequences < rule.MinimumSequences ? "sequences" : measures[^1].Any(part => !part.Counted) ? "counted" : "other";
+                var kind = detector.SequencesOf(summary) < rule.MinimumSequences ? "sequences" : measures[^1].Any(part => !part.Counted) ? "counted" : "other";
                 undecided.Add((kind, kind == "counted" ? $"{NotCounted}: {string.Join(", ", measures[^1].Where(part => !part.Counted).Select(part => part.Name))}" : finding.Because));
             }
             else

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using DriftWatch.Alerts.EventLog;
 using DriftWatch.Analysis;
 using DriftWatch.Analysis.Windows;
@@ -65,7 +66,7 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
     {
         if (catalogHash == catalog.Hash) return;
         // No event time: the first window that names it dates it. Anything else would make two runs over the same data differ.
-        await AppendAsync(StreamNames.Catalog, [(new CatalogChanged(catalog.Hash, catalog.Content), $"{RevisionOf(StreamNames.Catalog)}|{catalog.Hash}")], null, stopping);
+        await AppendAsync(StreamNames.Catalog, null, [(new CatalogChanged(catalog.Hash, catalog.Content), $"{RevisionOf(StreamNames.Catalog)}|{catalog.Hash}")], null, stopping);
     }
 
     /// <summary>Stores a closed window with what is decided from it, and the baselines that are complete with it.</summary>
@@ -76,7 +77,7 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
         var decided = judge.Decide(closed, judged);
         var place = $"{closed.Probe}|{closed.Offsets.Next}";
         await AppendAsync(
-            StreamNames.Watch(closed.Monitor, partition),
+            StreamNames.Watch(closed.Monitor, partition), judged.Window.Sample,
             [(closed, place), .. decided.Select(fact => (fact, $"{place}|{NameOf(fact)}"))],
             closed.End,
             stopping);
@@ -88,7 +89,7 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
     {
         var due = Baselines.Due().ToArray();
         foreach (var baseline in due)
-            await AppendAsync(StreamNames.Baseline(baseline.Monitor), [(baseline, $"{baseline.Probe}|{baseline.Encoding}|{baseline.Hash}")], baseline.End, stopping);
+            await AppendAsync(StreamNames.Baseline(baseline.Monitor), null, [(baseline, $"{baseline.Probe}|{baseline.Encoding}|{baseline.Hash}")], baseline.End, stopping);
         return due;
     }
 
@@ -104,14 +105,15 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
 
     private long RevisionOf(string stream) => revisions.GetValueOrDefault(stream, -1);
 
-    private async Task AppendAsync(string stream, IReadOnlyList<(AlertEvent Fact, string Name)> facts, DateTimeOffset? time, CancellationToken stopping)
+    /// <param name="attachment">To the first of the facts.</param>
+    private async Task AppendAsync(string stream, byte[]? attachment, IReadOnlyList<(AlertEvent Fact, string Name)> facts, DateTimeOffset? time, CancellationToken stopping)
     {
         Guid? cause = null;
         var events = new List<NewEvent>(facts.Count);
         foreach (var (fact, name) in facts)
         {
             var id = EventId.From($"{stream}|{EventJson.TypeOf(fact)}|{name}");
-            events.Add(new(id, EventJson.TypeOf(fact), time, "driftwatch", cause, EventJson.Write(fact)));
+            events.Add(new(id, EventJson.TypeOf(fact), time, "driftwatch", cause, EventJson.Write(fact), cause is null ? attachment : null));
             cause ??= id;
         }
         appended[stream] = await log.AppendAsync(stream, RevisionOf(stream), events, stopping);
@@ -126,6 +128,6 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
             window.Key.Monitor, window.Key.Probe, partition, window.Offsets, window.Start, window.End,
             summary.Rows, summary.Sequences, summary.RowsNotFinite, summary.RowsZero, summary.RowsOutlier, summary.Fvu, summary.L0.Ratio,
             window.Rejected, plan.Space.Id, plan.Space.Dictionary.Hash, plan.Transform.Hash, plan.EncodingHash, catalog.Hash, judged.Baseline?.Hash,
-            judged.Findings, SummaryCodec.Encode(summary));
+            judged.Findings, SummaryCodec.Encode(summary), window.Sample is null ? null : Convert.ToHexStringLower(SHA256.HashData(window.Sample)));
     }
 }

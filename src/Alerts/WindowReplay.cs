@@ -12,7 +12,7 @@ namespace DriftWatch.Alerts;
 /// <summary>A stored fact, and for a window what is decided from it now.</summary>
 /// <param name="Closed">The window with its new findings, without its sums; null: no window, or one that cannot be re-decided.</param>
 /// <param name="Decided">What follows from it.</param>
-/// <param name="NotCounted">Rules that name sets or probes which this window did not count, and which.</param>
+/// <param name="NotCounted">Rules that name sets or probes which this window did not count and no sample beside it answers for, and which.</param>
 /// <param name="Measured">What the caller asked for.</param>
 public sealed record ReplayStep(
     StoredEvent Stored, AlertEvent Fact, WindowClosed? Closed, IReadOnlyList<AlertEvent> Decided, ImmutableArray<(string Rule, string Names)> NotCounted, object? Measured);
@@ -33,6 +33,7 @@ public sealed class WindowReplay(Catalog catalog, IReadOnlySet<MonitorId> only, 
     private readonly BaselineBook baselines = new(BaselineTargets.Of(catalog));
     private readonly HashSet<(WindowKey, string Encoding)> frozenInLog = [];
     private readonly Dictionary<MonitorId, WindowJudge> judges = [];
+    private readonly WindowSamples samples = new();
 
     /// <summary>Threads; the result is the same with any number.</summary>
     public int Parallelism { get; init; } = Environment.ProcessorCount;
@@ -48,7 +49,7 @@ public sealed class WindowReplay(Catalog catalog, IReadOnlySet<MonitorId> only, 
         while (await next is { Count: > 0 } page)
         {
             next = Task.Run(() => PageAsync(events), stopping);
-            foreach (var step in Steps(page, stopping)) yield return step;
+            foreach (var step in await StepsAsync(page, log, stopping)) yield return step;
         }
     }
 
@@ -69,12 +70,13 @@ public sealed class WindowReplay(Catalog catalog, IReadOnlySet<MonitorId> only, 
         only.Count == 0 || !stream.StartsWith(StreamNames.WatchPrefix, StringComparison.Ordinal)
         || only.Concat(catalog.Models.Select(plan => plan.Baseline.From)).Any(monitor => stream.StartsWith($"{StreamNames.WatchPrefix}{monitor}-", StringComparison.Ordinal));
 
-    private IEnumerable<ReplayStep> Steps(List<StoredEvent> page, CancellationToken stopping)
+    private async Task<IEnumerable<ReplayStep>> StepsAsync(List<StoredEvent> page, IEventLog log, CancellationToken stopping)
     {
         var jobs = new Job[page.Count];
         Spread(page.Count, at => jobs[at] = new(page[at], EventJson.Read(page[at].Data)), stopping);
         foreach (var job in jobs) Prepare(job);
         Spread(page.Count, at => jobs[at].Unpack(), stopping);
+        foreach (var job in jobs) await CompleteAsync(job, log, stopping);
         // A monitor's windows in order, on all its partitions: what canary windows say of one counts for another.
         var monitors = jobs.Where(job => job.Fact is WindowClosed).GroupBy(job => ((WindowClosed)job.Fact).Monitor).Select(group => (Judge: JudgeOf(group.Key), Jobs: group.ToArray())).ToArray();
         Spread(monitors.Length, at => Array.ForEach(monitors[at].Jobs, job => Decide(monitors[at].Judge, job)), stopping);
@@ -84,6 +86,7 @@ public sealed class WindowReplay(Catalog catalog, IReadOnlySet<MonitorId> only, 
     /// <summary>What a window is compared with, in the order of the log.</summary>
     private void Prepare(Job job)
     {
+        samples.Evolve(job.Fact, job.Stored.Id);
         if (job.Fact is BaselineFrozen) baselines.Evolve(job.Fact, job.Stored.Id);
         if (job.Fact is not WindowClosed window || catalog.PlanFor(window.Monitor) is not { } plan || plan.EncodingHash != window.Encoding) return;
         if (only.Count == 0 || only.Contains(window.Monitor)) (job.Plan, job.Baseline) = (plan, baselines.For(plan, window.Probe, catalog));
@@ -92,7 +95,19 @@ public sealed class WindowReplay(Catalog catalog, IReadOnlySet<MonitorId> only, 
         var key = (new WindowKey(window.Monitor, window.Probe), window.Encoding);
         if (frozenInLog.Contains(key) || baselines.RowsLeft(key.Item1, key.Encoding) is null) return;
         baselines.Evolve(window, job.Stored.Id);
-        foreach (var due in baselines.Due()) baselines.Evolve(due, job.Stored.Id);
+        foreach (var due in baselines.Due())
+        {
+            samples.Evolve(due, job.Stored.Id);
+            baselines.Evolve(due, job.Stored.Id);
+        }
+    }
+
+    /// <summary>Sets that no rule watched at the time are looked for in the samples beside the windows.</summary>
+    private async Task CompleteAsync(Job job, IEventLog log, CancellationToken stopping)
+    {
+        if (job.Plan is not { Sets.Length: > 0 } plan) return;
+        job.Summary = await samples.CompletedAsync(job.Summary!, job.Stored.Id, plan.Sets, log, stopping);
+        if (job.Baseline is not null) job.Baseline = await samples.CompletedAsync(job.Baseline, plan.Sets, log, stopping);
     }
 
     private void Decide(WindowJudge judge, Job job)
@@ -120,7 +135,7 @@ public sealed class WindowReplay(Catalog catalog, IReadOnlySet<MonitorId> only, 
         job.Measured = measure?.Invoke(judged);
     }
 
-    private static string NotCounted(HazardRule rule, WindowSummary summary) => string.Join(", ", rule.Sets.Where(set => set.MustBeCounted && !summary.Sets.ContainsKey(set.Key)).Select(set => set.Key)
+    private static string NotCounted(HazardRule rule, WindowSummary summary) => string.Join(", ", rule.Sets.Where(set => set.MustBeCounted && !summary.Counting(set).Sets.ContainsKey(set.Key)).Select(set => set.Key)
         .Concat(rule.Directions.Where(direction => summary.Sequences > 0 && !summary.Scores.ContainsKey(direction.ScoreName)).Select(direction => direction.ScoreName)).Distinct(StringComparer.Ordinal));
 
     private WindowJudge JudgeOf(MonitorId monitor)

@@ -30,7 +30,7 @@ public sealed class DriftAnalyzer(Catalog catalog)
 
         var plan = catalog.PlanFor(batch.Monitor) ?? throw new InvalidOperationException($"{batch.Monitor} is not in the catalog; decoding should have refused it");
         rows.Select(batch, plan.Transform, plan.Windows.OutlierNorm, plan.Space.Dictionary.Normalization == InputNormalization.ConstantNormRescale);
-        var window = windows.WindowFor(key, batch.SampledAt, offset, () => new(plan.Space.Dictionary.Features, plan.Space.Dictionary.Width, plan.Sets, plan.Directions));
+        var window = windows.WindowFor(key, batch.SampledAt, offset, () => new(plan.Space.Dictionary.Features, plan.Space.Dictionary.Width, plan.Sets, plan.Directions, new(plan.Windows.SampleSequences, seed: offset)));
         AddTo(window, plan);
         foreach (var full in windows.CloseFull(key, offset)) yield return full;
     }

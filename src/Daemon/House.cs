@@ -85,7 +85,7 @@ public static class House
     private static IServiceCollection AddAlerts(this IServiceCollection services, DaemonSettings settings, Catalog catalog, IWatchObserver? observer)
     {
         services.AddSingleton(TimeProvider.System);
-        services.AddSingleton(provider => EventLogAddress.Open(settings.Log, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => EventLogAddress.Open(settings.Log, provider.GetRequiredService<TimeProvider>(), settings.SampleWindows));
         services.AddSingleton<IEventLog>(provider => provider.GetRequiredService<OpenedLog>().Log);
         services.AddSingleton<ICheckpoints>(provider => provider.GetRequiredService<OpenedLog>().Checkpoints);
         services.AddSingleton<MonitorRegister>();

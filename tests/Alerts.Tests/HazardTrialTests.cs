@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using DriftWatch.Alerts.EventLog;
 using DriftWatch.Analysis;
 using DriftWatch.Analysis.Activations;
 using DriftWatch.Analysis.Detection;
@@ -89,12 +90,41 @@ public sealed class HazardTrialTests
     }
 
     [Fact]
-    public void Without_a_baseline_nothing_is_known()
+    public async Task What_windows_and_the_baseline_have_not_counted_is_estimated_from_the_samples_beside_them()
+    {
+        var log = new InMemoryEventLog();
+        var trial = new HazardTrial(Some.Catalog(plan), new HashSet<MonitorId>());
+        // The pair fires in 1 of 50 sampled sequences of the baseline's window and in 40 of 50 of the other.
+        var usual = await StoredAsync(approved, "usual", 1);
+        await StoredAsync(Some.Monitor, "odd", 40);
+        var uncounted = Some.Summary(Sequences);
+        trial.Evolve(new BaselineFrozen(approved, Probe.Traffic, plan.EncodingHash, new('b', 64), Some.Time, uncounted.Rows, uncounted.Sequences, [usual], SummaryCodec.Encode(uncounted)), EventId.From("baseline"));
+
+        var result = Assert.Single(await trial.ResultsAsync(Of(Some.Monitor), log, default));
+
+        var monitor = Assert.Single(result.Monitors);
+        Assert.Equal((1, 1, 1), (monitor.Windows, monitor.Judged, monitor.Held));
+        Assert.Equal((0, 0.8), (monitor.Parts[0].NotCounted, monitor.Parts[0].Rate!.Median));
+        Assert.Equal(40.5 / 1.5, monitor.Parts[0].Lift!.Median, 1e-9);
+
+        async Task<Guid> StoredAsync(MonitorId monitor, string stream, int firing)
+        {
+            var sample = new SequenceSample([.. Enumerable.Range(0, 50).Select(i => new[] { i < firing ? new[] { 2, 3 } : [2] })]).Encode();
+            var window = Windows(monitor, 0).Single() with { Summary = SummaryCodec.Encode(Some.Summary(Sequences)), Sample = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(sample)) };
+            var id = EventId.From(stream);
+            await log.AppendAsync(stream, -1, [new(id, "window-closed", null, "driftwatch", null, [], sample)], default);
+            trial.Evolve(window, id);
+            return id;
+        }
+    }
+
+    [Fact]
+    public async Task Without_a_baseline_nothing_is_known()
     {
         var trial = new HazardTrial(Some.Catalog(plan), new HashSet<MonitorId>());
         foreach (var window in Windows(Some.Monitor, 30)) trial.Evolve(window, Guid.Empty);
 
-        var result = Assert.Single(trial.Results(new HashSet<MonitorId>()));
+        var result = Assert.Single(await trial.ResultsAsync(new HashSet<MonitorId>(), new InMemoryEventLog(), default));
 
         Assert.Equal((0, null), (result.Quiet, result.FalsePositives));
         Assert.Equal([("no baseline is frozen for it in this log", 1)], Assert.Single(result.Monitors).Undecided);
@@ -116,7 +146,7 @@ public sealed class HazardTrialTests
         foreach (var fact in history) trial.Evolve(fact, Guid.Empty);
         var baseline = Summary(5);
         trial.Evolve(new BaselineFrozen(approved, Probe.Traffic, plan.EncodingHash, new('b', 64), Some.Time, baseline.Rows, baseline.Sequences, [], SummaryCodec.Encode(baseline)), Guid.Empty);
-        return Assert.Single(trial.Results(Of(only)));
+        return Assert.Single(trial.ResultsAsync(Of(only), new InMemoryEventLog(), default).GetAwaiter().GetResult());
     }
 
     private static HashSet<MonitorId> Of(MonitorId? monitor) => monitor is { } named ? [named] : [];

@@ -3,6 +3,9 @@ namespace DriftWatch.Alerts.EventLog;
 /// <summary>Opens the log that an address names. A new store is one adapter file and one line here.</summary>
 public static class EventLogAddress
 {
+    /// <summary>Attachments that a stream keeps unless told otherwise: those of its newest windows.</summary>
+    public const int AttachmentsKept = 500;
+
     /// <summary>Why the address cannot be used, or null.</summary>
     public static string? Problem(string address) => address.Split(':', 2) switch
     {
@@ -15,17 +18,17 @@ public static class EventLogAddress
         _ => $"log is '{address}'. Use sqlite:PATH (a file of this machine) or memory: (nothing is kept).",
     };
 
-    public static OpenedLog Open(string address, TimeProvider time)
+    public static OpenedLog Open(string address, TimeProvider time, int attachmentsKept = AttachmentsKept)
     {
         if (Problem(address) is { } problem) throw new ArgumentException(problem, nameof(address));
         if (address.StartsWith("memory:", StringComparison.Ordinal))
         {
-            var memory = new InMemoryEventLog();
+            var memory = new InMemoryEventLog(attachmentsKept);
             return new(memory, memory);
         }
         try
         {
-            var sqlite = new SqliteEventLog(address["sqlite:".Length..], time);
+            var sqlite = new SqliteEventLog(address["sqlite:".Length..], time, attachmentsKept);
             return new(sqlite, sqlite);
         }
         catch (Microsoft.Data.Sqlite.SqliteException error)

@@ -4,7 +4,8 @@ namespace DriftWatch.Alerts.EventLog;
 /// <param name="Time">Event time, from the data; null for facts that no data dates (a changed catalog: the first window that names it dates it).</param>
 /// <param name="Actor">Who: <c>driftwatch</c>, or the person.</param>
 /// <param name="Causation">Id of the event that this one follows from.</param>
-public sealed record NewEvent(Guid Id, string Type, DateTimeOffset? Time, string Actor, Guid? Causation, byte[] Data);
+/// <param name="Attachment">Kept beside it for a while and then dropped: no part of the record. What must be proven about it (its hash) belongs into <paramref name="Data"/>.</param>
+public sealed record NewEvent(Guid Id, string Type, DateTimeOffset? Time, string Actor, Guid? Causation, byte[] Data, byte[]? Attachment = null);
 
 /// <summary>A fact as stored.</summary>
 /// <param name="Position">Order over all streams, from 1.</param>
@@ -21,7 +22,7 @@ public sealed class WrongRevisionException(string stream, long expected, long ac
     public string Stream { get; } = stream;
 }
 
-/// <summary>⑧ The record: append-only streams of facts with one order over all of them.</summary>
+/// <summary>⑧ The record: append-only streams of facts with one order over all of them. Attachments go in and out with the append; only the newest of each stream are kept.</summary>
 public interface IEventLog
 {
     /// <summary>Stores all events or none, behind <paramref name="expectedRevision"/> (−1: the stream does not exist).</summary>
@@ -31,6 +32,9 @@ public interface IEventLog
     Task<long> AppendAsync(string stream, long expectedRevision, IReadOnlyList<NewEvent> events, CancellationToken stopping);
 
     IAsyncEnumerable<StoredEvent> ReadStreamAsync(string stream, long fromRevision, CancellationToken stopping);
+
+    /// <summary>What was attached to an event; null: nothing, or it has been dropped.</summary>
+    Task<byte[]?> ReadAttachmentAsync(Guid id, CancellationToken stopping);
 
     /// <summary>All events behind <paramref name="afterPosition"/> in order, up to the last that is stored now.</summary>
     IAsyncEnumerable<StoredEvent> ReadAllAsync(long afterPosition, CancellationToken stopping);

@@ -3,12 +3,14 @@ using System.Runtime.CompilerServices;
 namespace DriftWatch.Alerts.EventLog;
 
 /// <summary>The log without a disk, for tests and trials. Held to the same contract tests as the real ones.</summary>
-public sealed class InMemoryEventLog : IEventLog, ICheckpoints
+/// <param name="attachmentsKept">In each stream.</param>
+public sealed class InMemoryEventLog(int attachmentsKept = EventLogAddress.AttachmentsKept) : IEventLog, ICheckpoints
 {
     private readonly Lock gate = new();
     private readonly List<StoredEvent> all = [];
     private readonly Dictionary<string, List<StoredEvent>> streams = new(StringComparer.Ordinal);
     private readonly HashSet<Guid> ids = [];
+    private readonly Dictionary<string, List<(Guid Id, byte[] Data)>> attachments = new(StringComparer.Ordinal);
     private readonly Dictionary<string, long> checkpoints = new(StringComparer.Ordinal);
     private readonly Bell bell = new();
 
@@ -32,10 +34,23 @@ public sealed class InMemoryEventLog : IEventLog, ICheckpoints
                 all.Add(stored[^1]);
                 ids.Add(fact.Id);
             }
+            Attach(stream, events);
             last = stored.Count - 1;
             bell.Ring();
             return Task.FromResult(last);
         }
+    }
+
+    private void Attach(string stream, IReadOnlyList<NewEvent> events)
+    {
+        if (!attachments.TryGetValue(stream, out var kept)) attachments[stream] = kept = [];
+        kept.AddRange(events.Where(fact => fact.Attachment is not null).Select(fact => (fact.Id, fact.Attachment!)));
+        kept.RemoveRange(0, Math.Max(0, kept.Count - attachmentsKept));
+    }
+
+    public Task<byte[]?> ReadAttachmentAsync(Guid id, CancellationToken stopping)
+    {
+        lock (gate) return Task.FromResult(attachments.Values.SelectMany(kept => kept).Where(entry => entry.Id == id).Select(entry => entry.Data).FirstOrDefault());
     }
 
     public async IAsyncEnumerable<StoredEvent> ReadStreamAsync(string stream, long fromRevision, [EnumeratorCancellation] CancellationToken stopping)

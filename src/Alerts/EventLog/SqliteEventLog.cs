@@ -19,11 +19,13 @@ public sealed class SqliteEventLog : IEventLog, ICheckpoints, IDisposable
     private readonly string connectionString;
     private readonly SqliteConnection writer;
     private readonly TimeProvider time;
+    private readonly int attachmentsKept;
 
-    public SqliteEventLog(string path, TimeProvider time)
+    /// <param name="attachmentsKept">In each stream.</param>
+    public SqliteEventLog(string path, TimeProvider time, int attachmentsKept)
     {
         SQLitePCL.Batteries_V2.Init();
-        this.time = time;
+        (this.time, this.attachmentsKept) = (time, attachmentsKept);
         connectionString = new SqliteConnectionStringBuilder { DataSource = path, Pooling = true, DefaultTimeout = 30 }.ToString();
         writer = Open();
         var version = Convert.ToInt32(Scalar(writer, "PRAGMA user_version"), CultureInfo.InvariantCulture);
@@ -44,6 +46,7 @@ public sealed class SqliteEventLog : IEventLog, ICheckpoints, IDisposable
                 data BLOB NOT NULL,
                 UNIQUE (stream, revision)
             );
+            CREATE TABLE IF NOT EXISTS attachments (stream TEXT NOT NULL, revision INTEGER NOT NULL, id TEXT NOT NULL UNIQUE, data BLOB NOT NULL, PRIMARY KEY (stream, revision));
             CREATE TABLE IF NOT EXISTS checkpoints (follower TEXT PRIMARY KEY, position INTEGER NOT NULL);
             PRAGMA user_version = {SchemaVersion};
             """);
@@ -62,6 +65,7 @@ public sealed class SqliteEventLog : IEventLog, ICheckpoints, IDisposable
                 throw new WrongRevisionException(stream, expectedRevision, last);
             }
             foreach (var fact in EventChain.Link(stream, last, hash, events)) Insert(fact);
+            Attach(stream, last, events);
             transaction.Commit();
             bell.Ring();
             return last + events.Count;
@@ -77,6 +81,12 @@ public sealed class SqliteEventLog : IEventLog, ICheckpoints, IDisposable
         using var connection = Open();
         using var command = Command(connection, $"SELECT {Columns} FROM events WHERE stream = $stream AND revision >= $from ORDER BY revision", ("$stream", stream), ("$from", fromRevision));
         await foreach (var fact in Read(command, stopping)) yield return fact;
+    }
+
+    public Task<byte[]?> ReadAttachmentAsync(Guid id, CancellationToken stopping)
+    {
+        using var connection = Open();
+        return Task.FromResult((byte[]?)Scalar(connection, "SELECT data FROM attachments WHERE id = $id", ("$id", id.ToString())));
     }
 
     public async IAsyncEnumerable<StoredEvent> ReadAllAsync(long afterPosition, [EnumeratorCancellation] CancellationToken stopping)
@@ -160,6 +170,18 @@ public sealed class SqliteEventLog : IEventLog, ICheckpoints, IDisposable
         "INSERT INTO events (stream, revision, id, type, time, actor, causation, previous, hash, data) VALUES ($stream, $revision, $id, $type, $time, $actor, $causation, $previous, $hash, $data)",
         ("$stream", fact.Stream), ("$revision", fact.Revision), ("$id", fact.Id.ToString()), ("$type", fact.Type), ("$time", EventChain.TimeText(fact.Time)),
         ("$actor", fact.Actor), ("$causation", fact.Causation?.ToString()), ("$previous", fact.Previous), ("$hash", fact.Hash), ("$data", fact.Data));
+
+    private void Attach(string stream, long last, IReadOnlyList<NewEvent> events)
+    {
+        for (var i = 0; i < events.Count; i++)
+        {
+            if (events[i].Attachment is not { } attachment) continue;
+            Execute(writer, "INSERT INTO attachments VALUES ($stream, $revision, $id, $data)", ("$stream", stream), ("$revision", last + 1 + i), ("$id", events[i].Id.ToString()), ("$data", attachment));
+            Execute(writer, """
+                DELETE FROM attachments WHERE stream = $stream AND revision <= (SELECT revision FROM attachments WHERE stream = $stream ORDER BY revision DESC LIMIT 1 OFFSET $kept)
+                """, ("$stream", stream), ("$kept", attachmentsKept));
+        }
+    }
 
     private static async IAsyncEnumerable<StoredEvent> Read(SqliteCommand command, [EnumeratorCancellation] CancellationToken stopping)
     {

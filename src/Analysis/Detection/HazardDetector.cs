@@ -18,8 +18,8 @@ public sealed class HazardDetector(HazardRule rule) : IDetector
 
     public Finding Judge(WindowSummary window, Baseline baseline)
     {
-        if (window.Sequences < rule.MinimumSequences)
-            return Finding.Without(Name, Verdict.Undecided, 0, 0, $"{window.Sequences} sequences; the rule asks for {rule.MinimumSequences}");
+        if (SequencesOf(window) is var sequences && sequences < rule.MinimumSequences)
+            return Finding.Without(Name, Verdict.Undecided, 0, 0, $"{sequences} {(sequences < window.Sequences ? "sampled " : "")}sequences; the rule asks for {rule.MinimumSequences}");
         var measures = Measure(window, baseline);
         var at = 0;
         var verdict = Holds(rule.When, measures, ref at);
@@ -32,6 +32,9 @@ public sealed class HazardDetector(HazardRule rule) : IDetector
             string.Join("; ", measures.Select(leaf => leaf.Because).Distinct(StringComparer.Ordinal)),
             evidence);
     }
+
+    /// <summary>Sequences that the rule is judged by: the window's, or its sample's where a set was not counted.</summary>
+    public long SequencesOf(WindowSummary window) => rule.Sets.Select(set => window.Counting(set).Sequences).Append(window.Sequences).Min();
 
     /// <summary>Each part of the rule's condition in this window, left to right.</summary>
     public IReadOnlyList<HazardMeasure> Measure(WindowSummary window, Baseline baseline) => [.. rule.When.Leaves().Select(leaf => HazardMeasure.Of(leaf, window, baseline))];

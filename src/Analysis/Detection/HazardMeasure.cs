@@ -8,6 +8,7 @@ namespace DriftWatch.Analysis.Detection;
 /// Below needs no such proof: silence is what it looks for.
 /// Features: rate per row (within a sequence: per sequence); magnitude, the mean activation over the rows in which the feature fires. It is Undecided where the feature fires in
 /// fewer than <see cref="SequencesMinimum"/> sequences, here or, for a factor of the baseline's, there.
+/// A set that was not counted while a window was open is counted in the sample of its sequences where there is one, as in a replay.
 /// Direction: the share of sequences whose score lies above the threshold. Scores are kept in bins of a 64th of an octave, so the threshold moves up to the next edge
 /// (by less than 1.6 %; the halves, quarters … of a power of two are edges). A quantile of the baseline is Undecided until the baseline holds 1/(1 − q) scored sequences.
 /// Fingerprint: the cosine of the window's drift with the known one (<see cref="FingerprintMatch"/>); it stands where others have their rate and lift.
@@ -34,9 +35,10 @@ public sealed record HazardMeasure(string Name, Verdict Verdict, bool Counted, d
     private static HazardMeasure NotCounted(string name) =>
         new(name, Verdict.Undecided, Counted: false, 0, 0, $"{name} was not counted in this window: it closed before the rule was in force", []);
 
-    private static HazardMeasure Of(HazardFeatures leaf, WindowSummary window, WindowSummary baseline)
+    private static HazardMeasure Of(HazardFeatures leaf, WindowSummary whole, WindowSummary wholeBaseline)
     {
         var set = leaf.Set;
+        var (window, baseline) = (whole.Counting(set), wholeBaseline.Counting(set));
         var name = set.MustBeCounted ? set.Key : $"feature {set.Features[0]}";
         if (FiringOf(set, window) is not { } now) return NotCounted(name);
         var then = FiringOf(set, baseline);
@@ -47,6 +49,7 @@ public sealed record HazardMeasure(string Name, Verdict Verdict, bool Counted, d
         var because = then is not null
             ? $"{name} fires at {here.Ratio:0.#####} ({there.Ratio:0.#####} in the baseline, lift {rates.Lift:0.0}, {now.Sequences} sequences)"
             : $"{name} fires at {here.Ratio:0.#####} in {now.Sequences} sequences; the baseline was frozen before this set was counted, so its lift is unknown until a new baseline is";
+        if (!ReferenceEquals(window, whole) || !ReferenceEquals(baseline, wholeBaseline)) because += $"; estimated from {window.Sequences} of {whole.Sequences} sequences here and {baseline.Sequences} of {wholeBaseline.Sequences} there";
         var verdict = rates.Meet(leaf.RateAbove, leaf.LiftAbove, leaf.RateBelow, leaf.LiftBelow);
         double? magnitude = null;
         if (leaf.Magnitude.Any)

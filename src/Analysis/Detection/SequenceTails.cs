@@ -13,7 +13,7 @@ namespace DriftWatch.Analysis.Detection;
 /// other, so stopping when the mean first reaches A takes A windows on average, or longer, without drift. That mean is the score: it is in windows, and so is <see cref="DetectionOptions.RunTime"/>.
 /// A quarter of the weight is on the features, 15 % on what hazard rules watch if they do, the rest on the scores. Effect: excess share of sequences at the most telling count.
 /// A twentieth is on a direction learned from the windows before (<see cref="LearnedContrast"/>).
-/// The features that are named are those of e-BH (Wang and Ramdas, JRSS B 2022) with e = R/A: no correction for dependence is needed. That takes some windows, so those of the window's unusual
+/// The features that are named are those of e-BH (Wang and Ramdas, JRSS B 2022) with e = R/A: no correction for dependence is needed. That takes some windows, so those of unusual
 /// sequences follow: the sequences were chosen by their novelty, and their features are compared with those of the sequences that were chosen so before.
 /// A version other than the baseline's has scores of its own: its percentiles are the baseline's, moved with the middle half of its sequences, and a fifth more may exceed them from the start; the
 /// features' rates, scores that are made of counts (their ties do not move with the middle) and what hazard rules watch are learned from its own first <see cref="LearningSequences"/> sequences. A benign fine-tune stays quiet; what was there from the first window on must show in the scores.
@@ -30,6 +30,9 @@ public sealed class SequenceTails
     /// <summary>After an alarm windows are Undecided for so long, unless it is raised again: rare behaviour does not show in every window.</summary>
     private const int HoldWindows = 10;
 
+    /// <summary>Windows whose unusual sequences are looked at together for naming their features: one holds too few of them.</summary>
+    private const int UnusualWindows = 3;
+
     private const double FeaturesShare = 0.25, HazardsShare = 0.15, ContrastShare = 0.05;
     private static readonly double[] ScoreLevels = [0.01, 0.003, 0.001];
     private static readonly double[] ScoreSteps = [0.001, 0.002, 0.005, 0.02];
@@ -42,6 +45,7 @@ public sealed class SequenceTails
     private readonly Tail[] tails;
     private readonly FeatureTails features;
     private readonly LearnedContrast? contrast;
+    private readonly Queue<UnusualSequences> unusualBefore = [];
     private DateTimeOffset? lastEnd;
     private int sinceAlarm = HoldWindows;
 
@@ -117,6 +121,8 @@ public sealed class SequenceTails
         }
         else sinceAlarm = Math.Min(sinceAlarm + 1, HoldWindows);
         contrast?.Learn(window);
+        if (window.Unusual is { } unusual) unusualBefore.Enqueue(unusual);
+        if (unusualBefore.Count == UnusualWindows) unusualBefore.Dequeue();
         // What an alarm is about must not become usual while it lasts, or its end would look unusual.
         if (sinceAlarm < HoldWindows) return;
         foreach (var tail in tails) tail.Learn(window.Score(tail.Score));
@@ -129,7 +135,7 @@ public sealed class SequenceTails
     /// <summary>A bet may begin with each window, or with each day: its weight is the time it covers.</summary>
     private double StartWeight(DateTimeOffset end) => options.RunTime.Days ? lastEnd is { } last && end > last ? (end - last).TotalDays : 0 : 1;
 
-    /// <summary>Features that stand out by themselves, then those of the window's most unusual sequences.</summary>
+    /// <summary>Features that stand out by themselves, then those of the most unusual sequences of this window and the two before.</summary>
     private FeatureEvidence[] Named(FeatureTails.FeatureLook look, WindowSummary window)
     {
         var named = new List<(int Feature, double P)>();
@@ -141,7 +147,7 @@ public sealed class SequenceTails
             break;
         }
         if (window.Unusual is { } unusual && (sameVersion ? baseline.Summary.Unusual : contrast?.Usual) is { } usual)
-            named.AddRange(features.OfUnusual(unusual, usual, options.FalseDiscoveryRate).ExceptBy(named.Select(entry => entry.Feature), entry => entry.Feature).ToArray());
+            named.AddRange(features.OfUnusual(unusualBefore.Aggregate(unusual, (all, before) => all.Merge(before)), usual, options.FalseDiscoveryRate).ExceptBy(named.Select(entry => entry.Feature), entry => entry.Feature).ToArray());
         var firingF = named.Count == 0 ? [] : window.FiringF();
         return [.. named.Select(entry => new FeatureEvidence(entry.Feature, null, (double)baseline.FiringF[entry.Feature].Rows / Math.Max(1, baseline.Summary.Rows), (double)firingF[entry.Feature].Rows / Math.Max(1, window.Rows), 0, entry.P))];
     }

@@ -28,6 +28,9 @@ public sealed record ClosedWindow(
     /// <summary>Profiles of its sequences (<see cref="SequenceProfile"/>): for judging it, not stored.</summary>
     public float[] Profiles { get; init; } = [];
 
+    /// <summary>Codes of some of its sequences (<see cref="SequenceSample"/>), stored beside it; null: none is kept.</summary>
+    public byte[]? Sample { get; init; }
+
     /// <summary>What fired in each of its sequences: for naming the unusual ones, not stored.</summary>
     public SequenceFirings Firings { get; init; } = new();
 }

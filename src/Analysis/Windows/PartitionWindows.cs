@@ -95,7 +95,7 @@ public sealed class PartitionWindows(WindowOptions options, PartitionPosition po
         var counted = rejected.ToImmutableSortedDictionary(StringComparer.Ordinal);
         rejected.Clear();
         var (openFrom, openFromTime) = open.Count == 0 ? (next, timeBeforeNext) : (open[0].First, open[0].TimeBefore);
-        return new(window.Key, new(window.First, next, openFrom, openFromTime), window.Start, window.End, counted, window.Builder.Build()) { Profiles = window.Builder.Profiles(), Firings = window.Builder.Firings };
+        return new(window.Key, new(window.First, next, openFrom, openFromTime), window.Start, window.End, counted, window.Builder.Build()) { Profiles = window.Builder.Profiles(), Firings = window.Builder.Firings, Sample = window.Builder.Sample() };
     }
 
     private sealed record OpenWindow(WindowKey Key, long First, DateTimeOffset TimeBefore, DateTimeOffset Opened, SummaryBuilder Builder)

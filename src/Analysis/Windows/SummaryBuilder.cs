@@ -7,7 +7,8 @@ namespace DriftWatch.Analysis.Windows;
 /// <summary>Adds up sequences into a <see cref="WindowSummary"/>: O(non-zeros + width) each, whatever the dictionary's size.</summary>
 /// <param name="sets">Sets of features to count.</param>
 /// <param name="directions">Probes to score sequences with.</param>
-public sealed class SummaryBuilder(int features, int width, ImmutableArray<FeatureSet> sets, ImmutableArray<Direction> directions)
+/// <param name="sampler">Takes a sample of the sequences' codes; null: none is kept.</param>
+public sealed class SummaryBuilder(int features, int width, ImmutableArray<FeatureSet> sets, ImmutableArray<Direction> directions, SequenceSampler? sampler = null)
 {
     /// <summary>Profiles kept until the window closes; later sequences are in the sums and are not judged for novelty.</summary>
     private const int ProfilesMaximum = 65_536;
@@ -46,6 +47,7 @@ public sealed class SummaryBuilder(int features, int width, ImmutableArray<Featu
     public void AddSequence(ReadOnlySpan<float> rowsND, SparseCodes codes, int firstRow, double energy, double error)
     {
         var n = rowsND.Length / width;
+        sampler?.Offer(codes, firstRow, n);
         var active = 0L;
         foreach (var counter in setCounters) counter.Begin();
         for (var row = firstRow; row < firstRow + n; row++)
@@ -167,43 +169,9 @@ public sealed class SummaryBuilder(int features, int width, ImmutableArray<Featu
     /// <summary>Profiles of the window's sequences, <see cref="SequenceProfile.Length"/> numbers each: kept while it is open and for judging it, not stored.</summary>
     public float[] Profiles() => [.. profiles];
 
+    /// <summary>Codes of some of the sequences (<see cref="SequenceSample"/>); null: none is kept.</summary>
+    public byte[]? Sample() => sampler?.Build();
+
     /// <summary>What fired in each of them: for naming the unusual ones, not stored.</summary>
     public SequenceFirings Firings => firings;
-
-    /// <summary>Counts one set over the rows of a sequence.</summary>
-    private sealed class SetCounter(FeatureSet set)
-    {
-        private readonly bool[] seen = new bool[set.Features.Length];
-        private bool seenWithout;
-        private int rows;
-
-        public void Begin()
-        {
-            Array.Clear(seen);
-            seenWithout = false;
-            rows = 0;
-        }
-
-        public void Row(ReadOnlySpan<int> featuresOfRow)
-        {
-            var present = 0;
-            for (var i = 0; i < seen.Length; i++)
-            {
-                if (featuresOfRow.BinarySearch(set.Features[i]) < 0) continue;
-                seen[i] = true;
-                present++;
-            }
-            var without = false;
-            foreach (var feature in set.Without) without |= featuresOfRow.BinarySearch(feature) >= 0;
-            seenWithout |= without;
-            if (present == seen.Length && !without) rows++;
-        }
-
-        /// <summary>Within a sequence the unit is the sequence: at most one count, of length one.</summary>
-        public Firing End(int n)
-        {
-            var count = set.Within == Within.Token ? rows : Array.TrueForAll(seen, fired => fired) && !seenWithout ? 1 : 0;
-            return new(count, (long)count * count, (long)count * (set.Within == Within.Token ? n : 1), count > 0 ? 1 : 0);
-        }
-    }
 }

@@ -10,8 +10,8 @@ public sealed record UnusualSequences(long Sequences, ImmutableArray<FiringCount
     /// <summary>Of a baseline's many windows so many profiles are kept.</summary>
     private const int ProfilesMaximum = 2048;
 
-    /// <summary>One sequence in a hundred of a window, within these bounds: a trigger in 0.5 % of the traffic is then half of them.</summary>
-    public static int Of(long sequences) => (int)Math.Clamp(sequences / 100, 8, 64);
+    /// <summary>Two in a hundred of a window's sequences, within these bounds: a trigger in 0.5 % of the traffic is then a quarter of them.</summary>
+    public static int Of(long sequences) => (int)Math.Clamp(sequences / 50, 8, 128);
 
     /// <param name="noveltyN">Of each sequence of the window.</param>
     public static UnusualSequences Of(ReadOnlySpan<double> noveltyN, ReadOnlySpan<float> profilesNP, SequenceFirings firings)

@@ -97,6 +97,12 @@ public sealed record WindowSummary
     /// <summary>Profiles of a sample of all sequences, where what later windows are compared with is learned: in a baseline's windows and in a version's first. Elsewhere empty.</summary>
     public ProfileSet ProfileSample { get; init; } = ProfileSet.Empty;
 
+    /// <summary>Sums of a sample of the sequences, with sets that were not counted while the window was open; not stored with it.</summary>
+    public WindowSummary? Sampled { get; init; }
+
+    /// <summary>The sums that tell how often the set fired: these, or those of the sample if only it can.</summary>
+    public WindowSummary Counting(FeatureSet set) => set.MustBeCounted && !Sets.ContainsKey(set.Key) && Sampled is { } sampled && sampled.Sets.ContainsKey(set.Key) ? sampled : this;
+
     /// <summary>Kept in a window, and in the sum of many.</summary>
     public const int SampleMaximum = 1024, MergedSampleMaximum = 8192;
 

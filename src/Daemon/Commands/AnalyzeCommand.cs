@@ -29,7 +29,7 @@ public static class AnalyzeCommand
         if (EventLogAddress.Problem(logAddress) is { } problem) throw new UsageException($"--log: {problem}");
         var (settings, catalog) = ConfigurationFile.Load(config);
         var time = TimeProvider.System;
-        using var log = EventLogAddress.Open(logAddress, time);
+        using var log = EventLogAddress.Open(logAddress, time, settings.SampleWindows);
         var register = new MonitorRegister();
         using var metrics = new WatchMetrics(register, time);
         var report = new Refusals(files);

@@ -28,14 +28,12 @@ public static class HazardsCommand
         var (_, catalog) = ConfigurationFile.Load(config);
         if (catalog.Models.All(plan => plan.Hazards.IsEmpty)) throw new UsageException($"{config} has no hazards. Add the rule to try to the list hazards.");
         var trial = new HazardTrial(catalog, quiet);
-        using (var log = CommandLine.OpenStored(address))
-        {
-            await foreach (var stored in log.Log.ReadAllAsync(0, stopping)) trial.Evolve(EventJson.Read(stored.Data), stored.Id);
-        }
+        using var log = CommandLine.OpenStored(address);
+        await foreach (var stored in log.Log.ReadAllAsync(0, stopping)) trial.Evolve(EventJson.Read(stored.Data), stored.Id);
         foreach (var name in only.Concat(quiet))
             if (!trial.Monitors.Contains(name))
                 throw new UsageException($"{address} holds no window of {name} with the dictionary, transform and outlierNorm of {config}. It has windows of: {string.Join(", ", trial.Monitors)}.");
-        var results = trial.Results(only).ToArray();
+        var results = await trial.ResultsAsync(only, log.Log, stopping);
         if (json) Console.WriteLine(JsonSerializer.Serialize(new { rules = results.Select(View) }, EventJson.Options));
         else foreach (var result in results) Write(result, Console.Out);
         return ExitCode.Done;

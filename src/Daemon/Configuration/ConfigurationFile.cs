@@ -67,9 +67,10 @@ public sealed class ConfigurationFile
         return having.FirstOrDefault() ?? files[0];
     }
 
-    private void Add(YamlSection section, IEnumerable<string> found)
+    /// <summary>Each at its own line: a problem begins with the setting's path, as the operator writes it (windows.rows is …).</summary>
+    private static void Add(YamlSection section, IEnumerable<string> found)
     {
-        foreach (var problem in found) section.Problem(problem);
+        foreach (var problem in found) section.ProblemAt(problem.Split(' ')[0].Split('.').AsSpan(1), problem);
     }
 
     private DaemonSettings ReadSettings()
@@ -78,6 +79,7 @@ public sealed class ConfigurationFile
         var settings = defaults with
         {
             Log = LogAddress(FileWith("log")),
+            SampleWindows = FileWith("sampleWindows").Number<int>("sampleWindows", "a whole number of windows") ?? defaults.SampleWindows,
             Encoder = FileWith("encoder").Text("encoder") ?? defaults.Encoder,
             Threads = FileWith("threads").Number<int>("threads", "a whole number") ?? defaults.Threads,
             MessageBytesMaximum = (int)Math.Min(1 << 30, FileWith("messageBytesMaximum").Bytes("messageBytesMaximum") ?? defaults.MessageBytesMaximum),
@@ -162,6 +164,7 @@ public sealed class ConfigurationFile
         {
             Rows = section.Number<int>("rows", "a whole number of rows") ?? defaults.Rows,
             Length = section.Duration("length") ?? defaults.Length,
+            SampleSequences = section.Number<int>("sampleSequences", "a whole number") ?? defaults.SampleSequences,
             OutlierNorm = section.Number<double>("outlierNorm", "a factor, as in 10") ?? defaults.OutlierNorm,
         };
         section.RefuseUnknown();

@@ -10,6 +10,9 @@ public sealed record DaemonSettings
     /// <summary>Where the event log is: <c>sqlite:PATH</c>.</summary>
     public string Log { get; init; } = "sqlite:driftwatch.db";
 
+    /// <summary>Newest windows of each monitor and partition that keep the sample of their sequences (<c>windows.sampleSequences</c>). More let a new rule be tried on a longer past; the disk fills.</summary>
+    public int SampleWindows { get; init; } = Alerts.EventLog.EventLogAddress.AttachmentsKept;
+
     /// <summary>Null: no Kafka; batches come over HTTP alone and wait in <see cref="Spool"/>.</summary>
     public KafkaOptions? Kafka { get; init; }
     public SpoolOptions Spool { get; init; } = new();
@@ -29,6 +32,7 @@ public sealed record DaemonSettings
     public IEnumerable<string> Problems()
     {
         if (Alerts.EventLog.EventLogAddress.Problem(Log) is { } problem) yield return problem;
+        if (SampleWindows is < 0 or > 1_000_000) yield return $"sampleWindows is {SampleWindows}. Use 0 to 1000000; {Alerts.EventLog.EventLogAddress.AttachmentsKept} is a good start.";
         if (Encoder == "cuda") yield return "encoder is 'cuda', and this is the embedded build, which encodes on the processor. Build with PROFILE=production for GPUs, or use cpu or auto.";
         else if (Encoder is not ("auto" or "cpu")) yield return $"encoder is '{Encoder}'. Use auto, cpu or cuda.";
         if (Threads is < 1 or > ThreadsMaximum) yield return $"threads is {Threads}. Use 1 or more, at most as many as the processor has.";

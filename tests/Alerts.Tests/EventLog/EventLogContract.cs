@@ -10,7 +10,36 @@ public abstract class EventLogContract
     protected const string Stream = "watch-acme/bot@1/h-0";
 
     /// <summary>An empty log; <see cref="IEventLog"/> and <see cref="ICheckpoints"/> in one.</summary>
-    protected abstract OpenedLog Open();
+    protected abstract OpenedLog Open(int attachmentsKept);
+
+    protected OpenedLog Open() => Open(EventLogAddress.AttachmentsKept);
+
+    [Fact]
+    public async Task The_newest_attachments_of_a_stream_are_kept_and_events_outlive_theirs()
+    {
+        using var opened = Open(attachmentsKept: 2);
+        for (var i = 0; i < 4; i++) await opened.Log.AppendAsync(Stream, 2 * i - 1, [Attached($"window {i}"), .. Events($"alert {i}")], default);
+        await opened.Log.AppendAsync("other", -1, [Attached("elsewhere")], default);
+
+        Assert.Equal(new string?[] { null, null, "window 2", "window 3" }, await Task.WhenAll(Enumerable.Range(0, 4).Select(async i => await TextAsync(opened.Log, $"window {i}"))));
+        Assert.Equal((null, "elsewhere"), (await TextAsync(opened.Log, "alert 3"), await TextAsync(opened.Log, "elsewhere")));
+        Assert.Equal(8, (await ListAsync(opened.Log.ReadStreamAsync(Stream, 0, default))).Count);
+    }
+
+    [Fact]
+    public async Task An_append_that_is_refused_or_asked_for_twice_leaves_attachments_as_they_are()
+    {
+        using var opened = Open();
+        await opened.Log.AppendAsync(Stream, -1, [Attached("a")], default);
+        await opened.Log.AppendAsync(Stream, -1, [Attached("a")], default);
+        await Assert.ThrowsAsync<WrongRevisionException>(() => opened.Log.AppendAsync(Stream, -1, [Attached("b")], default));
+
+        Assert.Equal(("a", null), (await TextAsync(opened.Log, "a"), await TextAsync(opened.Log, "b")));
+    }
+
+    private static NewEvent Attached(string name) => Events(name)[0] with { Attachment = Encoding.UTF8.GetBytes(name) };
+
+    private static async Task<string?> TextAsync(IEventLog log, string name) => await log.ReadAttachmentAsync(Id(name), default) is { } bytes ? Encoding.UTF8.GetString(bytes) : null;
 
     [Fact]
     public async Task What_was_appended_is_read_back_whole_and_in_order()

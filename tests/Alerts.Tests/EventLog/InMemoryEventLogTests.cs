@@ -4,5 +4,5 @@ namespace DriftWatch.Alerts.Tests.EventLog;
 
 public sealed class InMemoryEventLogTests : EventLogContract
 {
-    protected override OpenedLog Open() => EventLogAddress.Open("memory:", TimeProvider.System);
+    protected override OpenedLog Open(int attachmentsKept) => EventLogAddress.Open("memory:", TimeProvider.System, attachmentsKept);
 }

@@ -8,7 +8,7 @@ public sealed class SqliteEventLogTests : EventLogContract, IDisposable
 {
     private readonly TempFolder folder = new();
 
-    protected override OpenedLog Open() => EventLogAddress.Open($"sqlite:{folder.File("log.db")}", TimeProvider.System);
+    protected override OpenedLog Open(int attachmentsKept) => EventLogAddress.Open($"sqlite:{folder.File("log.db")}", TimeProvider.System, attachmentsKept);
 
     public void Dispose() => folder.Dispose();
 
@@ -120,7 +120,7 @@ public sealed class SqliteEventLogTests : EventLogContract, IDisposable
     [Fact]
     public void Appends_are_synced_before_they_are_believed_and_readers_do_not_block_writers()
     {
-        using var log = new SqliteEventLog(folder.File("log.db"), TimeProvider.System);
+        using var log = new SqliteEventLog(folder.File("log.db"), TimeProvider.System, attachmentsKept: 0);
 
         // 2 is FULL. The setting belongs to the connection that writes, so it is asked there.
         Assert.Equal(("wal", 2L), (log.Pragma("journal_mode"), log.Pragma("synchronous")));

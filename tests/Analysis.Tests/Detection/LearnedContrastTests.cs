@@ -78,7 +78,7 @@ public sealed class LearnedContrastTests(ITestOutputHelper output)
         }
 
         Assert.False(contrast.IsLearningUsual);
-        Assert.Equal(40, contrast.Usual!.Sequences);
+        Assert.Equal(80, contrast.Usual!.Sequences);
     }
 
     private static LearnedContrast Learned(int seed)

@@ -7,13 +7,13 @@ public sealed class UnusualSequencesTests
     [Fact]
     public void The_farthest_are_kept_with_what_fired_in_them()
     {
-        var window = Some.Window(30, Enumerable.Range(0, 1000).Select(i => Some.Sequence(10, (i % 20, 3), (20 + i % 10, 1))));
-        var novelty = new double[1000];
-        for (var i = 0; i < 10; i++) novelty[100 * i + 7] = 5 + i;
+        var window = Some.Window(30, Enumerable.Range(0, 500).Select(i => Some.Sequence(10, (i % 20, 3), (20 + i % 10, 1))));
+        var novelty = new double[500];
+        for (var i = 0; i < 10; i++) novelty[40 * i + 7] = 5 + i;
 
         var unusual = UnusualSequences.Of(novelty, window.Profiles, window.Firings);
 
-        // Sequences 7, 107, …, 907: all have features 7 and 27.
+        // Sequences 7, 47, …, 367: all have features 7 and 27.
         Assert.Equal((10, 10), (unusual.Sequences, unusual.Profiles.Count));
         Assert.Equal([new(7, 3, 10), new(27, 1, 10)], unusual.FiringCounts);
     }

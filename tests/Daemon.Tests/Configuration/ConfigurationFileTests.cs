@@ -83,6 +83,8 @@ public sealed class ConfigurationFileTests : IDisposable
             windows:
               rows: 5
               length: an hour
+              sampleSequences: 5000
+            sampleWindows: -1
             spaces:
               - id: s
                 sae: saes/base-batchtopk
@@ -105,13 +107,15 @@ public sealed class ConfigurationFileTests : IDisposable
                 "1: 'logg' is not a setting. Did you mean 'log'?",
                 "3: windows.rows is 5. Use 100 or more",
                 "4: windows.length is 'an hour'. Use hours:minutes:seconds",
-                "8: 'spaces[0].lables' is not a setting. Did you mean 'labels'?",
-                "12: models[0].space is 'nowhere', which is not among spaces. Use one of: s.",
-                "14: models: n lacks baseline. Write, say, 'baseline: { version: base, rows: 50000 }'.",
-                "14: models[1] lacks hook. Write, say, 'hook: blocks.12.hook_resid_post'.",
-                "18: hazards[0].severity is 'terrible'. Use info, warning or critical.",
-                "19: hazards[0].when.feature names feature 999; s has features 0 to 15.",
-                "19: hazards[0].when.rateAbove is above 1.",
+                "5: windows.sampleSequences is 5000. Use 0 (none are kept) to 4096",
+                "6: sampleWindows is -1. Use 0 to 1000000",
+                "10: 'spaces[0].lables' is not a setting. Did you mean 'labels'?",
+                "14: models[0].space is 'nowhere', which is not among spaces. Use one of: s.",
+                "16: models: n lacks baseline. Write, say, 'baseline: { version: base, rows: 50000 }'.",
+                "16: models[1] lacks hook. Write, say, 'hook: blocks.12.hook_resid_post'.",
+                "20: hazards[0].severity is 'terrible'. Use info, warning or critical.",
+                "21: hazards[0].when.feature names feature 999; s has features 0 to 15.",
+                "21: hazards[0].when.rateAbove is above 1.",
             ],
             problems);
     }
@@ -121,7 +125,7 @@ public sealed class ConfigurationFileTests : IDisposable
     [InlineData("http:\n  listne: off\n", "2: 'http.listne' is not a setting. Did you mean 'listen'?")]
     [InlineData("detection:\n  raiseafter: 3\n", "2: 'detection.raiseafter' is not a setting. Did you mean 'raiseAfter'?")]
     [InlineData("spool:\n  bytesMaximun: 1GiB\n", "2: 'spool.bytesMaximun' is not a setting. Did you mean 'bytesMaximum'?")]
-    [InlineData("windows:\n  banana: 3\n", "2: 'windows.banana' is not a setting. Known here: length, outlierNorm, rows.")]
+    [InlineData("windows:\n  banana: 3\n", "2: 'windows.banana' is not a setting. Known here: length, outlierNorm, rows, sampleSequences.")]
     public void Unknown_keys_are_refused_with_the_nearest_that_is_known(string text, string expected) => AssertProblems([expected], Problems(text + Example));
 
     [Theory]

@@ -19,6 +19,8 @@ internal sealed class CrashingLog(IEventLog log, int crashAt, bool afterStoring)
 
     public IAsyncEnumerable<StoredEvent> ReadStreamAsync(string stream, long fromRevision, CancellationToken stopping) => log.ReadStreamAsync(stream, fromRevision, stopping);
 
+    public Task<byte[]?> ReadAttachmentAsync(Guid id, CancellationToken stopping) => log.ReadAttachmentAsync(id, stopping);
+
     public IAsyncEnumerable<StoredEvent> ReadAllAsync(long afterPosition, CancellationToken stopping) => log.ReadAllAsync(afterPosition, stopping);
 
     public IAsyncEnumerable<StoredEvent> SubscribeAsync(long afterPosition, CancellationToken stopping) => log.SubscribeAsync(afterPosition, stopping);

@@ -58,9 +58,34 @@ public sealed class ReplayTests
     }
 
     [Fact]
-    public async Task A_rule_over_a_set_that_was_not_counted_is_undecided_and_said()
+    public async Task A_rule_over_a_set_that_was_not_counted_is_judged_by_the_samples_beside_the_windows()
     {
         var log = await LogAsync(1);
+        // The world's own rule counts this pair per token; nobody has counted it per sequence.
+        var rule = new HazardRule("late", Severity.Warning, "", new HazardFeatures(new([13, 14], Within.Sequence), RateAbove: 0.05, null, null, null), 20, 2);
+
+        var bad = Bad(await ReportAsync(log, With(plan => plan with { Hazards = [.. plan.Hazards, rule] })));
+
+        Assert.Empty(bad.NotCounted);
+        Assert.Contains(bad.Verdicts, change => change is { Detector: "hazard:late", Recorded: null, Replayed: Verdict.Drift or Verdict.Steady });
+        Assert.DoesNotContain(bad.Verdicts, change => change is { Detector: "hazard:late", Replayed: Verdict.Undecided });
+    }
+
+    [Fact]
+    public async Task A_sample_that_was_changed_is_refused()
+    {
+        var log = new TamperedSamples(await LogAsync(1));
+        var rule = new HazardRule("late", Severity.Warning, "", new HazardFeatures(new([13, 14], Within.Sequence), RateAbove: 0.05, null, null, null), 20, 2);
+
+        var refused = await Assert.ThrowsAsync<MalformedException>(() => ReportAsync(log, With(plan => plan with { Hazards = [.. plan.Hazards, rule] })));
+
+        Assert.Contains("it was changed", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_rule_over_a_set_that_was_not_counted_is_undecided_and_said_when_samples_are_gone()
+    {
+        var log = await LogAsync(1, samplesKept: 0);
         var rule = new HazardRule("late", Severity.Warning, "", new HazardFeatures(new([13, 15], Within.Sequence), RateAbove: 0.05, null, null, null), 20, 2);
 
         var bad = Bad(await ReportAsync(log, With(plan => plan with { Hazards = [.. plan.Hazards, rule] })));
@@ -104,9 +129,9 @@ public sealed class ReplayTests
         Assert.Equal((all.Monitor, all.Windows, all.AsRecorded, all.Alerts.Length), (one.Monitor, one.Windows, one.AsRecorded, one.Alerts.Length));
     }
 
-    private async Task<InMemoryEventLog> LogAsync(int seed)
+    private async Task<InMemoryEventLog> LogAsync(int seed, int samplesKept = 100)
     {
-        var log = new InMemoryEventLog();
+        var log = new InMemoryEventLog(samplesKept);
         await world.RunAsync(log, new ScriptedPartitions(SmallWorld.Traffic(new(seed), 1 + seed % 3), new(seed)), new());
         return log;
     }
@@ -123,4 +148,17 @@ public sealed class ReplayTests
     private static ReplayedMonitor Bad(IEnumerable<ReplayedMonitor> results) => results.Single(result => result.Monitor.Version == "bad");
 
     private static string Text(AlertEvent fact) => System.Text.Encoding.UTF8.GetString(EventJson.Write(fact));
+
+    private sealed class TamperedSamples(IEventLog log) : IEventLog
+    {
+        public Task<long> AppendAsync(string stream, long expectedRevision, IReadOnlyList<NewEvent> events, CancellationToken stopping) => throw new NotSupportedException("a replay writes nothing");
+
+        public async Task<byte[]?> ReadAttachmentAsync(Guid id, CancellationToken stopping) => await log.ReadAttachmentAsync(id, stopping) is { } bytes ? [.. bytes, 0] : null;
+
+        public IAsyncEnumerable<StoredEvent> ReadStreamAsync(string stream, long fromRevision, CancellationToken stopping) => log.ReadStreamAsync(stream, fromRevision, stopping);
+
+        public IAsyncEnumerable<StoredEvent> ReadAllAsync(long afterPosition, CancellationToken stopping) => log.ReadAllAsync(afterPosition, stopping);
+
+        public IAsyncEnumerable<StoredEvent> SubscribeAsync(long afterPosition, CancellationToken stopping) => log.SubscribeAsync(afterPosition, stopping);
+    }
 }
