@@ -51,7 +51,7 @@ public sealed class ThresholdTrial(Catalog catalog, IReadOnlySet<MonitorId> only
 
     private long seen;
 
-    private sealed record Measures(double Fvu, double L0, double Mean, double Covariance, double Share, double Rate, double Appearance, double Evidence);
+    private sealed record Measures(double Fvu, double L0, double Mean, double Covariance, double Share, double Rate, double Magnitude, double Appearance, double Evidence);
 
     private sealed record Entry(MonitorId Monitor, Probe Probe, int Partition, IReadOnlySet<string> Alarms, Measures Measures, bool Drifts, int Alerts);
 
@@ -70,6 +70,7 @@ public sealed class ThresholdTrial(Catalog catalog, IReadOnlySet<MonitorId> only
             Of("covarianceRatio", now.CovarianceRatio, 1, measures => measures.Covariance, "overlooks activations that spread out or turn a little"),
             Of("featuresShare", now.FeaturesShare, 0, measures => measures.Share, "overlooks change in few features, which hazard rules and new features still show"),
             Of("rateRatio", now.RateRatio, 1, measures => measures.Rate, "overlooks broad, weak change"),
+            Of("magnitudeOctaves", now.MagnitudeOctaves, 0, measures => measures.Magnitude, "overlooks features that fire as often, but a little stronger or weaker"),
             Of("appearanceShare", now.AppearanceShare, 0, measures => measures.Appearance, "overlooks new and silent features of few sequences"),
             Streaks(),
             Of("runTime", now.RunTime.Amount, 0, measures => measures.Evidence, "delays alarms by a window or two for ten times the run time, and overlooks the very rarest triggers"));
@@ -119,13 +120,16 @@ public sealed class ThresholdTrial(Catalog catalog, IReadOnlySet<MonitorId> only
         var (window, baseline, options) = (judged.Window.Summary, judged.Baseline!, judged.Plan.Detection);
         var (fvu, l0) = EncoderFit.Factors(window, baseline);
         var (tested, factors) = new FiringRateShift(options).Measure(window, baseline);
-        var needed = (int)Math.Ceiling(FiringRateShift.Needed(options.FeaturesShare, tested));
+        var (strengths, octaves) = new MagnitudeShift(options).Measure(window, baseline);
         var drifted = factors.Count(factor => factor >= options.RateRatio);
         var any = options with { AppearanceShare = 0 };
         return new Measures(
             fvu, l0, EffectOf(new ActivationMeanShift(options)), EffectOf(new ActivationCovarianceShift(options)),
-            drifted >= FiringRateShift.Needed(0, tested) ? (double)drifted / tested : 0, factors.Length >= needed ? factors[needed - 1] : 1,
+            drifted >= FiringRateShift.Needed(0, tested) ? (double)drifted / tested : 0, AtLimit(factors, tested, 1), AtLimit(octaves, strengths, 0),
             Math.Max(EffectOf(new NewFeature(any)), EffectOf(new SilentFeature(any))), judged.Findings.FirstOrDefault(finding => finding.Detector == SequenceTails.Name)?.Score ?? 0);
+
+        // How far the last of the features moved that are needed for drift.
+        double AtLimit(double[] moved, int of, double nothing) => (int)Math.Ceiling(FiringRateShift.Needed(options.FeaturesShare, of)) is var needed && moved.Length >= needed ? moved[needed - 1] : nothing;
 
         double EffectOf(IDetector detector) => judged.Findings.FirstOrDefault(finding => finding.Detector == detector.Name) is { Verdict: Verdict.Undecided } ? 0 : detector.Judge(window, baseline).Effect;
     }
@@ -157,6 +161,7 @@ public sealed class ThresholdTrial(Catalog catalog, IReadOnlySet<MonitorId> only
         "covarianceRatio" => options with { CovarianceRatio = option.Proposal },
         "featuresShare" => options with { FeaturesShare = Math.Min(0.99, option.Proposal) },
         "rateRatio" => options with { RateRatio = option.Proposal },
+        "magnitudeOctaves" => options with { MagnitudeOctaves = option.Proposal },
         "appearanceShare" => options with { AppearanceShare = Math.Min(0.99, option.Proposal) },
         "raiseAfter" => options with { RaiseAfter = (int)option.Proposal },
         "runTime" => options with { RunTime = options.RunTime with { Amount = option.Proposal } },

@@ -48,6 +48,20 @@ public sealed class ThresholdTrialTests
     }
 
     [Fact]
+    public async Task Magnitudes_that_moved_in_quiet_windows_raise_their_option()
+    {
+        // Half an octave up in every sequence, for all features: two bins of a quarter.
+        var strong = Windows(approved, 40, misfit: 1, at: 20).Select((window, number) => number != 20 ? window : window with
+        {
+            Summary = SummaryCodec.Encode(SummaryCodec.Decode(window.Summary) is var summary ? summary with { Magnitudes = [.. summary.Magnitudes.Select(count => count with { Bin = count.Bin + 2 })] } : null!),
+        });
+
+        var option = (await TryAsync([.. strong])).Options.Single(option => option.Option == "magnitudeOctaves");
+
+        Assert.Equal((0.5, 0.625, 1), (option.Largest, option.Proposal, option.Over));
+    }
+
+    [Fact]
     public async Task Fewer_than_thirty_quiet_windows_are_too_few()
     {
         var proposal = await TryAsync([.. Windows(approved, ThresholdTrial.QuietMinimum - 1, misfit: 1.1, at: 20)]);

@@ -20,6 +20,35 @@ public sealed class MagnitudeShift(DetectionOptions options) : IDetector
 
     public Finding Judge(WindowSummary window, Baseline baseline)
     {
+        var tested = Tested(window, baseline);
+        if (tested.Count == 0) return Finding.Without(Name, Verdict.Undecided, 0, 0, "no feature fired in enough sequences on both sides to compare its magnitudes");
+
+        var changed = Significant(tested).Where(test => test.Octaves >= options.MagnitudeOctaves).OrderByDescending(test => test.Octaves).ThenBy(test => test.Feature.Feature).ToArray();
+        var drift = changed.Length >= FiringRateShift.Needed(options.FeaturesShare, tested.Count);
+        return Finding.With(
+            Name,
+            drift ? Verdict.Drift : Verdict.Steady,
+            Math.Log10(1 / Math.Max(tested.Min(test => test.Feature.P), Statistics.SmallestP)),
+            changed.Length == 0 ? 0 : changed[0].Octaves,
+            $"{changed.Length} of {tested.Count} features changed their magnitude when firing by {options.MagnitudeOctaves} octaves or more",
+            drift ? [.. changed.Select(test => test.Feature)] : []);
+    }
+
+    /// <summary>How many features are tested, and how far those moved whose p-value survives, the farthest first, in octaves.</summary>
+    public (int Tested, double[] Octaves) Measure(WindowSummary window, Baseline baseline)
+    {
+        var tested = Tested(window, baseline);
+        return (tested.Count, [.. Significant(tested).Select(test => test.Octaves).OrderDescending()]);
+    }
+
+    private IEnumerable<(FeatureEvidence Feature, double Octaves)> Significant(List<(FeatureEvidence Feature, double Octaves)> tested)
+    {
+        var limit = Statistics.BenjaminiHochberg([.. tested.Select(test => test.Feature.P)], options.FalseDiscoveryRate);
+        return tested.Where(test => test.Feature.P <= limit);
+    }
+
+    private List<(FeatureEvidence Feature, double Octaves)> Tested(WindowSummary window, Baseline baseline)
+    {
         var (nowF, thenF) = (window.FiringF(), baseline.FiringF);
         var tested = new List<(FeatureEvidence Feature, double Octaves)>();
         var then = baseline.Summary.Magnitudes;
@@ -35,18 +64,7 @@ public sealed class MagnitudeShift(DetectionOptions options) : IDetector
             var (d, octaves) = Compare(window.Magnitudes.AsSpan()[i..end], n, then.AsSpan()[j..thenEnd], m);
             tested.Add((new(feature, null, (double)thenF[feature].Rows / baseline.Summary.Rows, (double)nowF[feature].Rows / window.Rows, 0, P(d, n, m)), octaves));
         }
-        if (tested.Count == 0) return Finding.Without(Name, Verdict.Undecided, 0, 0, "no feature fired in enough sequences on both sides to compare its magnitudes");
-
-        var limit = Statistics.BenjaminiHochberg([.. tested.Select(test => test.Feature.P)], options.FalseDiscoveryRate);
-        var changed = tested.Where(test => test.Feature.P <= limit && test.Octaves >= options.MagnitudeOctaves).OrderByDescending(test => test.Octaves).ThenBy(test => test.Feature.Feature).ToArray();
-        var drift = changed.Length >= FiringRateShift.Needed(options.FeaturesShare, tested.Count);
-        return Finding.With(
-            Name,
-            drift ? Verdict.Drift : Verdict.Steady,
-            Math.Log10(1 / Math.Max(tested.Min(test => test.Feature.P), Statistics.SmallestP)),
-            changed.Length == 0 ? 0 : changed[0].Octaves,
-            $"{changed.Length} of {tested.Count} features changed their magnitude when firing by {options.MagnitudeOctaves} octaves or more",
-            drift ? [.. changed.Select(test => test.Feature)] : []);
+        return tested;
     }
 
     /// <summary>What no correction could still reject counts as 1 (there p ≈ 2 exp(−2 D² nm/(n + m))): of 65,536 features nearly all are, and the series is slow there.</summary>
