@@ -8,7 +8,7 @@ namespace DriftWatch.Analysis.Activations;
 public sealed class RowSelection
 {
     // A norm of 10¹⁰ is no activation; its products would overflow float32 and spread ∞, so it counts as not finite. NaN fails the comparison too.
-    private const double EnergyMaximum = 1e20;
+    internal const double EnergyMaximum = 1e20;
 
     // Below it the factor that brings a row to norm √D is beyond float32.
     private const double ZeroEnergy = 1e-60;
@@ -99,13 +99,11 @@ public sealed class RowSelection
     {
         var count = kept - first;
         for (var i = 0; i < count; i++) norms[i] = energyB[first + i];
-        Array.Sort(norms, 0, count);
-        // Energies are squares: compare with the square of the factor. The lower median, so that half of a sequence being huge is not normal.
-        var limit = count == 0 ? 0 : norms[(count - 1) / 2] * outlierNorm * outlierNorm;
+        var limit = OutlierEnergy(norms.AsSpan(0, count), outlierNorm);
         var to = first;
         for (var from = first; from < first + count; from++)
         {
-            if (energyB[from] > limit && limit > 0)
+            if (energyB[from] > limit)
             {
                 Outliers++;
                 continue;
@@ -118,5 +116,15 @@ public sealed class RowSelection
             to++;
         }
         kept = to;
+    }
+
+    /// <summary>Above this ‖x‖² a row is an outlier of its sequence.</summary>
+    /// <param name="energies">‖x‖² of the sequence's rows; sorted here.</param>
+    internal static double OutlierEnergy(Span<double> energies, double outlierNorm)
+    {
+        energies.Sort();
+        // Energies are squares: compare with the square of the factor. The lower median, so that half of a sequence being huge is not normal.
+        var limit = energies.Length == 0 ? 0 : energies[(energies.Length - 1) / 2] * outlierNorm * outlierNorm;
+        return limit > 0 ? limit : double.PositiveInfinity;
     }
 }

@@ -36,23 +36,24 @@ public sealed class WeightTensors : IDisposable
 
     public float[] Read(TensorEntry tensor)
     {
-        var size = tensor.DType switch
-        {
-            "F64" => 8,
-            "F32" => 4,
-            "F16" or "BF16" => 2,
-            _ => throw new MalformedException("tensor", $"the tensor {tensor} is not F64, F32, F16 or BF16"),
-        };
-        var count = tensor.Bytes / size;
+        var count = tensor.Bytes / SizeOf(tensor);
         if (count > Array.MaxLength) throw new MalformedException("tensor", $"the tensor {tensor} has {count} numbers; at most {Array.MaxLength} are supported");
         var values = new float[count];
-        stream.Position = Header.DataStart + tensor.Start;
+        Read(tensor, 0, values);
+        return values;
+    }
+
+    /// <summary>Numbers <paramref name="first"/> and on.</summary>
+    public void Read(TensorEntry tensor, long first, Span<float> values)
+    {
+        var size = SizeOf(tensor);
+        stream.Position = Header.DataStart + tensor.Start + first * size;
         var chunk = ArrayPool<byte>.Shared.Rent(ChunkBytes);
         try
         {
             for (var done = 0; done < values.Length;)
             {
-                var part = values.AsSpan(done, (int)Math.Min(ChunkBytes / size, values.Length - done));
+                var part = values.Slice(done, Math.Min(ChunkBytes / size, values.Length - done));
                 var bytes = chunk.AsSpan(0, part.Length * size);
                 stream.ReadExactly(bytes);
                 if (size == 8)
@@ -66,8 +67,27 @@ public sealed class WeightTensors : IDisposable
         {
             ArrayPool<byte>.Shared.Return(chunk);
         }
+    }
+
+    /// <summary>Whole numbers of a tensor [n].</summary>
+    public long[] ReadWhole(TensorEntry tensor)
+    {
+        if (tensor.Shape is not [var count] || tensor.DType is not ("I32" or "I64")) throw new MalformedException("tensor", $"the tensor {tensor} should be I32 or I64 [n]");
+        var values = new long[count];
+        var bytes = new byte[tensor.Bytes];
+        stream.Position = Header.DataStart + tensor.Start;
+        stream.ReadExactly(bytes);
+        for (var i = 0; i < count; i++) values[i] = tensor.DType == "I64" ? BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(8 * i)) : BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(4 * i));
         return values;
     }
+
+    private static int SizeOf(TensorEntry tensor) => tensor.DType switch
+    {
+        "F64" => 8,
+        "F32" => 4,
+        "F16" or "BF16" => 2,
+        _ => throw new MalformedException("tensor", $"the tensor {tensor} is not F64, F32, F16 or BF16"),
+    };
 
     public void Dispose() => stream.Dispose();
 }
