@@ -15,6 +15,14 @@ public sealed class SparseCodes
 
     public void Clear() => Rows = 0;
 
+    /// <summary>Some rows, kept while this is reused.</summary>
+    public SparseCodes Copy(int first, int rows)
+    {
+        var copy = new SparseCodes();
+        for (var row = first; row < first + rows; row++) copy.AddRow(FeaturesOf(row), ValuesOf(row));
+        return copy;
+    }
+
     /// <summary>Appends the next row.</summary>
     public void AddRow(ReadOnlySpan<int> features, ReadOnlySpan<float> values)
     {
