@@ -15,6 +15,9 @@ public interface ITransform
     /// <summary>Measured fidelity A to F; null where none was measured (identity: the model is the reference or its fine-tune).</summary>
     char? Grade { get; }
 
+    /// <summary>What the transform file says about itself; null where there is none.</summary>
+    TransformCard? Card { get; }
+
     /// <summary>Row by row; the result is a view of <paramref name="rowsBS"/> itself or of the transform's own buffer, valid until the next call.</summary>
     ReadOnlySpan<float> Apply(ReadOnlySpan<float> rowsBS);
 }
@@ -26,6 +29,7 @@ public sealed class IdentityTransform(int width) : ITransform
     public int TargetWidth => width;
     public string Hash => "identity";
     public char? Grade => null;
+    public TransformCard? Card => null;
 
     public ReadOnlySpan<float> Apply(ReadOnlySpan<float> rowsBS) => rowsBS;
 }

@@ -74,11 +74,19 @@ public sealed class WeightTensors : IDisposable
     {
         if (tensor.Shape is not [var count] || tensor.DType is not ("I32" or "I64")) throw new MalformedException("tensor", $"the tensor {tensor} should be I32 or I64 [n]");
         var values = new long[count];
+        var bytes = ReadBytes(tensor);
+        for (var i = 0; i < count; i++) values[i] = tensor.DType == "I64" ? BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(8 * i)) : BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(4 * i));
+        return values;
+    }
+
+    /// <summary>As they are in the file.</summary>
+    public byte[] ReadBytes(TensorEntry tensor)
+    {
+        if (tensor.Bytes > Array.MaxLength) throw new MalformedException("tensor", $"the tensor {tensor} has {tensor.Bytes} bytes; at most {Array.MaxLength} are supported");
         var bytes = new byte[tensor.Bytes];
         stream.Position = Header.DataStart + tensor.Start;
         stream.ReadExactly(bytes);
-        for (var i = 0; i < count; i++) values[i] = tensor.DType == "I64" ? BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(8 * i)) : BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(4 * i));
-        return values;
+        return bytes;
     }
 
     private static int SizeOf(TensorEntry tensor) => tensor.DType switch

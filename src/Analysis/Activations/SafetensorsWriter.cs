@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Text.Json;
 
-namespace DriftWatch.Daemon.Commands;
+namespace DriftWatch.Analysis.Activations;
 
 /// <summary>Writes tensors as a safetensors file.</summary>
 public static class SafetensorsWriter
