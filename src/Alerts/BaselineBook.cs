@@ -32,12 +32,20 @@ public sealed class BaselineBook(BaselineTargets targets)
     private readonly Dictionary<(WindowKey, string), Baseline> frozen = [];
     private readonly Dictionary<(WindowKey, string), Learned> learning = [];
 
+    /// <summary>Frozen baselines as models behind a feature map compare with them, by baseline and the windows' encoding.</summary>
+    private readonly Dictionary<(string Baseline, string Encoding), Baseline> through = [];
+
     /// <param name="Novelty">Fitted on the first of <see cref="NoveltyModel.BaselineParts"/> parts of the rows; the windows after that are scored with it.</param>
     private sealed record Learned(WindowSummary Summary, ImmutableArray<Guid> Windows, DateTimeOffset End, NoveltyModel? Novelty);
 
     /// <summary>What windows of this plan are compared with; null: not frozen yet.</summary>
-    public Baseline? For(ModelPlan plan, Probe probe, Catalog catalog) =>
-        catalog.PlanFor(plan.Baseline.From) is { } from ? frozen.GetValueOrDefault((new(plan.Baseline.From, probe), from.EncodingHash)) : null;
+    public Baseline? For(ModelPlan plan, Probe probe, Catalog catalog)
+    {
+        if (catalog.PlanFor(plan.Baseline.From) is not { } from || frozen.GetValueOrDefault((new(plan.Baseline.From, probe), from.EncodingHash)) is not { } baseline) return null;
+        if (plan.Own is not { } own) return baseline;
+        if (!through.TryGetValue((baseline.Hash, plan.EncodingHash), out var seen)) through[(baseline.Hash, plan.EncodingHash)] = seen = baseline.Through(own.Map, plan.EncodingHash);
+        return seen;
+    }
 
     /// <summary>What a baseline's later windows are scored with; null: nothing is fitted yet, or the monitor is no baseline.</summary>
     public NoveltyModel? NoveltyOf(WindowKey key, string encoding) => learning.GetValueOrDefault((key, encoding))?.Novelty;

@@ -14,7 +14,7 @@ public sealed record JudgedWindow(ClosedWindow Window, ModelPlan Plan, Baseline?
 public sealed class DriftAnalyzer(Catalog catalog)
 {
     private readonly RowSelection rows = new();
-    private readonly SparseCodes codes = new();
+    private readonly SparseCodes codes = new(), mapped = new();
     private readonly Dictionary<SparseAutoencoder, Reconstruction> reconstructions = new(ReferenceEqualityComparer.Instance);
     private float[] reconstructionD = [];
 
@@ -29,8 +29,8 @@ public sealed class DriftAnalyzer(Catalog catalog)
         if (windows.HasAlready(key, offset)) yield break;
 
         var plan = catalog.PlanFor(batch.Monitor) ?? throw new InvalidOperationException($"{batch.Monitor} is not in the catalog; decoding should have refused it");
-        rows.Select(batch, plan.Transform, plan.Windows.OutlierNorm, plan.Space.Dictionary.Normalization == InputNormalization.ConstantNormRescale);
-        var window = windows.WindowFor(key, batch.SampledAt, offset, () => new(plan.Space.Dictionary.Features, plan.Space.Dictionary.Width, plan.Sets, plan.Directions, new(plan.Windows.SampleSequences, seed: offset)));
+        rows.Select(batch, plan.Transform, plan.Windows.OutlierNorm, plan.Encoder.Dictionary.Normalization == InputNormalization.ConstantNormRescale);
+        var window = windows.WindowFor(key, batch.SampledAt, offset, () => new(plan.Space.Dictionary.Features, plan.Encoder.Dictionary.Width, plan.Sets, plan.Directions, new(plan.Windows.SampleSequences, seed: offset)));
         AddTo(window, plan);
         foreach (var full in windows.CloseFull(key, offset)) yield return full;
     }
@@ -61,8 +61,9 @@ public sealed class DriftAnalyzer(Catalog catalog)
         window.RowsZero += rows.Zero;
         window.RowsOutlier += rows.Outliers;
 
-        var sae = plan.Space.Dictionary;
-        plan.Space.Encoder.Encode(rows.RowsBD, codes);
+        var (sae, map) = (plan.Encoder.Dictionary, plan.Own?.Map);
+        plan.Encoder.Encode(rows.RowsBD, codes);
+        map?.Apply(codes, mapped);
         foreach (var (first, count) in rows.Sequences)
         {
             var (energy, error) = (0.0, 0.0);
@@ -71,7 +72,7 @@ public sealed class DriftAnalyzer(Catalog catalog)
                 energy += rows.EnergyB[row];
                 error += ErrorOf(rows.RowsBD.Slice(row * sae.Width, sae.Width), row, sae);
             }
-            window.AddSequence(rows.RowsBD.Slice(first * sae.Width, count * sae.Width), codes, first, energy, error);
+            window.AddSequence(rows.RowsBD.Slice(first * sae.Width, count * sae.Width), map is null ? codes : mapped, first, energy, error, map?.Unmapped(first, count));
         }
     }
 

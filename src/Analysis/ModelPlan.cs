@@ -27,11 +27,17 @@ public sealed record ModelPlan
     public required string Hook { get; init; }
     // What is derived below is kept; a copy with other values (`plan with { … }`) must not keep it.
     public required CanonicalSpace Space { get; init => (field, encodingHash) = (value, null); }
-    public required ITransform Transform { get; init => (field, encodingHash) = (value, null); }
+    public required ITransform Transform { get; init => (field, encodingHash, directions) = (value, null, default); }
     public required BaselineSource Baseline { get; init; }
     public required ImmutableArray<HazardRule> Hazards { get; init => (field, sets, directions, detectors) = (value, default, default, default); }
     public required WindowOptions Windows { get; init => (field, encodingHash) = (value, null); }
     public required DetectionOptions Detection { get; init => (field, detectors) = (value, default); }
+
+    /// <summary>The model's own dictionary, where its features are mapped and not its activations; else null.</summary>
+    public OwnDictionary? Own => Transform as OwnDictionary;
+
+    /// <summary>What its rows are encoded with.</summary>
+    public IEncoder Encoder => Own?.Encoder ?? Space.Encoder;
 
     /// <summary>Every set that some rule of the space watches, each once, in one order.</summary>
     public ImmutableArray<FeatureSet> Sets => sets.IsDefault
@@ -40,9 +46,9 @@ public sealed record ModelPlan
 
     private ImmutableArray<FeatureSet> sets;
 
-    /// <summary>Probes that some rule of the space watches, each once, in one order.</summary>
+    /// <summary>Probes that some rule of the space watches, each once, in one order. None behind a feature map: there are no canonical activations to score.</summary>
     public ImmutableArray<Direction> Directions => directions.IsDefault
-        ? directions = [.. Hazards.SelectMany(hazard => hazard.Directions).GroupBy(direction => direction.Key, StringComparer.Ordinal).Select(group => group.First()).OrderBy(direction => direction.Key, StringComparer.Ordinal)]
+        ? directions = Own is not null ? [] : [.. Hazards.SelectMany(hazard => hazard.Directions).GroupBy(direction => direction.Key, StringComparer.Ordinal).Select(group => group.First()).OrderBy(direction => direction.Key, StringComparer.Ordinal)]
         : directions;
 
     private ImmutableArray<Direction> directions;

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using DriftWatch.Analysis.Activations;
+using DriftWatch.Analysis.Encoding;
 using DriftWatch.Analysis.Encoding.Formats;
 
 namespace DriftWatch.Analysis.Canonical;
@@ -11,12 +12,14 @@ public sealed record TransformTensor(string Name, int[] Shape, float[] Values);
 /// <summary>A learned map as stored: safetensors with the card (<see cref="TransformCard"/>) in the metadata and the kind's tensors, S source and T target width.</summary>
 /// <remarks>
 /// affine, orthogonal: A [S, T], b [T], y = x A + b (a scale is in A). low-rank: U [S, r], V [r, T], b [T], y = x U V + b.
+/// feature-map: <see cref="FeatureMapFile"/>.
 /// mlp: W1 [S, H], b1 [H], W2 [H, T], b2 [T], y = ReLU(x W1 + b1) W2 + b2; the way back (W1i, b1i, W2i, b2i) may stand beside it and is not applied.
 /// </remarks>
 public static class TransformFile
 {
+    /// <param name="own">The model's own dictionary, for kind feature-map; null: none is named.</param>
     /// <exception cref="MalformedException">What was found and what to use instead; reason <c>transform</c>.</exception>
-    public static ITransform Read(Stream file, string path)
+    public static ITransform Read(Stream file, string path, IEncoder? own = null)
     {
         var hash = Convert.ToHexStringLower(SHA256.HashData(file));
         file.Position = 0;
@@ -29,8 +32,8 @@ public static class TransformFile
                 "affine" or "orthogonal" => Affine(tensors, card, hash),
                 "low-rank" => LowRank(tensors, card, hash),
                 "mlp" => Mlp(tensors, card, hash),
-                // A map of features is no map of activations.
-                var kind => throw Refused($"its metadata says kind {SafetensorsHeader.Shown(kind)}; kinds of activation maps are affine, orthogonal, low-rank and mlp"),
+                FeatureMapFile.Kind => FeatureMapOf(tensors, card, hash, own),
+                var kind => throw Refused($"its metadata says kind {SafetensorsHeader.Shown(kind)}; kinds are affine, orthogonal, low-rank, mlp and feature-map"),
             };
         }
         catch (MalformedException error)
@@ -49,6 +52,16 @@ public static class TransformFile
         using var tensors = new WeightTensors(learned);
         SafetensorsWriter.Write(
             file, [.. tensors.Header.Tensors.Values.OrderBy(tensor => tensor.Start).Select(tensor => (tensor.Name, tensor.DType, tensor.Shape, (ReadOnlyMemory<byte>)tensors.ReadBytes(tensor)))], card.Metadata());
+    }
+
+    private static OwnDictionary FeatureMapOf(WeightTensors tensors, TransformCard card, string hash, IEncoder? own)
+    {
+        var map = FeatureMapFile.Read(tensors, card);
+        if (own is null) throw Refused("it is a feature-map: it maps features of the model's own dictionary, and none is named. Name it with sae");
+        if (card.SourceSae != own.Dictionary.Hash)
+            throw Refused($"it maps features of the dictionary {card.SourceSae ?? "(source_sae is missing)"}, and the model's own, named with sae, is {own.Dictionary.Hash}. Use the dictionary that the map was learned with, or learn another");
+        if (map.SourceFeatures != own.Dictionary.Features) throw Refused($"it maps {map.SourceFeatures} features, and the model's own dictionary has {own.Dictionary.Features}");
+        return new(own, map, hash, card);
     }
 
     private static AffineTransform Affine(WeightTensors tensors, TransformCard card, string hash)

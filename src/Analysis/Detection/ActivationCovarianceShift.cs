@@ -20,6 +20,7 @@ public sealed class ActivationCovarianceShift(DetectionOptions options) : IDetec
 
     public Finding Judge(WindowSummary window, Baseline baseline)
     {
+        if (!baseline.SameActivations) return Finding.Without(Name, Verdict.Undecided, 1, 1, Baseline.OtherActivations);
         if (window.ProfileSum.Length == 0 || baseline.Summary.ProfileSum.Length == 0)
             return Finding.Without(Name, Verdict.Undecided, 1, 1, "the baseline was frozen before profiles of sequences were kept");
         if (Math.Min(window.Sequences, baseline.Summary.Sequences) < SequencesPerDimension * S)

@@ -16,6 +16,7 @@ public sealed class ActivationMeanShift(DetectionOptions options) : IDetector
 
     public Finding Judge(WindowSummary window, Baseline baseline)
     {
+        if (!baseline.SameActivations) return Finding.Without(Name, Verdict.Undecided, 0, 0, Baseline.OtherActivations);
         var then = baseline.Summary;
         var z = new double[window.Width];
         var p = new double[window.Width];

@@ -1,3 +1,4 @@
+using DriftWatch.Analysis.Canonical;
 using DriftWatch.Analysis.Windows;
 
 namespace DriftWatch.Analysis.Detection;
@@ -9,8 +10,23 @@ namespace DriftWatch.Analysis.Detection;
 /// <param name="Novelty">Fitted on its first windows; null: too few sequences, or frozen by an old version.</param>
 public sealed record Baseline(WindowKey From, string EncodingHash, string Hash, WindowSummary Summary, NoveltyModel? Novelty = null)
 {
+    /// <summary>Why detectors that look at activations, or at how a dictionary fits them, cannot say anything.</summary>
+    public const string OtherActivations = "the baseline is another model's, and this model has a dictionary of its own: their activations do not compare";
+
     private Firing[]? firingF;
+
+    /// <summary>Canonical features that the windows' model can show, where it is seen through a feature map; null: all. That another one does not fire says nothing.</summary>
+    public bool[]? ReachedF { get; private init; }
+
+    /// <summary>The windows' activations lie where the baseline's do. False where only features compare.</summary>
+    public bool SameActivations { get; private init; } = true;
 
     /// <summary>Firing per feature, computed once: a baseline is compared with many windows.</summary>
     public Firing[] FiringF => firingF ??= Summary.FiringF();
+
+    /// <summary>As windows behind a feature map compare with it.</summary>
+    /// <param name="encoding">Of these windows. With another one only the rates and magnitudes of the features that the map reaches compare: all else is left out here, once for all detectors.</param>
+    public Baseline Through(FeatureMap map, string encoding) => encoding == EncodingHash
+        ? new(From, EncodingHash, Hash, Summary, Novelty) { ReachedF = map.ReachedT }
+        : new(From, EncodingHash, Hash, Summary.Only(map.ReachedT)) { ReachedF = map.ReachedT, SameActivations = false };
 }

@@ -20,6 +20,7 @@ public sealed class EncoderFit(DetectionOptions options) : IDetector
 
     public Finding Judge(WindowSummary window, Baseline baseline)
     {
+        if (!baseline.SameActivations) return Finding.Without(Name, Verdict.Undecided, 0, 1, Baseline.OtherActivations);
         var then = baseline.Summary;
         var (fvuZ, fvuFactor) = Compare(window.Residual, window, then.Residual, then);
         var (l0Z, l0Factor) = Compare(window.L0, window, then.L0, then);
@@ -38,6 +39,7 @@ public sealed class EncoderFit(DetectionOptions options) : IDetector
     /// <summary>The factors that <see cref="DetectionOptions.FvuRatio"/> and <see cref="DetectionOptions.L0Ratio"/> are compared with; 1 where they are not significant.</summary>
     public static (double Fvu, double L0) Factors(WindowSummary window, Baseline baseline)
     {
+        if (!baseline.SameActivations) return (1, 1);
         var (fvuZ, fvu) = Compare(window.Residual, window, baseline.Summary.Residual, baseline.Summary);
         var (l0Z, l0) = Compare(window.L0, window, baseline.Summary.L0, baseline.Summary);
         return (Math.Abs(fvuZ) >= ZMinimum ? fvu : 1, Math.Abs(l0Z) >= ZMinimum ? l0 : 1);

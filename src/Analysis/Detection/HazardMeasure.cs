@@ -26,8 +26,8 @@ public sealed record HazardMeasure(string Name, Verdict Verdict, bool Counted, d
 
     public static HazardMeasure Of(HazardLeaf leaf, WindowSummary window, Baseline baseline) => leaf switch
     {
-        HazardFeatures features => Of(features, window, baseline.Summary),
-        HazardDirection direction => Of(direction, window, baseline.Summary),
+        HazardFeatures features => NotMapped(features.Set, baseline.ReachedF) ?? Of(features, window, baseline.Summary),
+        HazardDirection direction => NotScored(direction, baseline) ?? Of(direction, window, baseline.Summary),
         HazardFingerprint fingerprint => Of(fingerprint, window, baseline),
         _ => throw new InvalidOperationException($"no rule for {leaf.GetType().Name}"),
     };
@@ -35,11 +35,24 @@ public sealed record HazardMeasure(string Name, Verdict Verdict, bool Counted, d
     private static HazardMeasure NotCounted(string name) =>
         new(name, Verdict.Undecided, Counted: false, 0, 0, $"{name} was not counted in this window: it closed before the rule was in force", []);
 
+    /// <summary>A feature that the model's feature map never reaches: neither there nor not there.</summary>
+    private static HazardMeasure? NotMapped(FeatureSet set, bool[]? reachedF)
+    {
+        if (reachedF is null || set.Features.Concat(set.Without).Where(feature => !reachedF[feature]).ToArray() is not { Length: > 0 } missing) return null;
+        var name = NameOf(set);
+        return new(name, Verdict.Undecided, Counted: true, 0, 0, $"{name} cannot be seen in this model: its feature map reaches no feature {string.Join(", ", missing)} (not mapped)", []);
+    }
+
+    private static HazardMeasure? NotScored(HazardDirection leaf, Baseline baseline) => baseline.ReachedF is null ? null : new(
+        leaf.Direction.ScoreName, Verdict.Undecided, Counted: true, 0, 0, $"{leaf.Direction.ScoreName} cannot be scored in this model: a probe reads canonical activations, and behind a feature map there are none", []);
+
+    private static string NameOf(FeatureSet set) => set.MustBeCounted ? set.Key : $"feature {set.Features[0]}";
+
     private static HazardMeasure Of(HazardFeatures leaf, WindowSummary whole, WindowSummary wholeBaseline)
     {
         var set = leaf.Set;
         var (window, baseline) = (whole.Counting(set), wholeBaseline.Counting(set));
-        var name = set.MustBeCounted ? set.Key : $"feature {set.Features[0]}";
+        var name = NameOf(set);
         if (FiringOf(set, window) is not { } now) return NotCounted(name);
         var then = FiringOf(set, baseline);
         var (here, there) = (Side(set, now, window), Side(set, then ?? default, baseline));

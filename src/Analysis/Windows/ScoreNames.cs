@@ -18,6 +18,9 @@ public static class ScoreNames
     /// <summary>Different features per firing: low where a prompt says the same again and again.</summary>
     public const string Spread = "spread";
 
+    /// <summary>Share of its activation (Σf over features and rows) that the model's feature map dropped: own features that are no canonical one.</summary>
+    public const string Unmapped = "unmapped";
+
     /// <summary>Distance from the baseline's usual sequence (<see cref="NoveltyModel"/>).</summary>
     public const string Novelty = "novelty";
 

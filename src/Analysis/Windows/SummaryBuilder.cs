@@ -44,7 +44,8 @@ public sealed class SummaryBuilder(int features, int width, ImmutableArray<Featu
     /// <param name="codes">Features of a batch; this sequence's begin at <paramref name="firstRow"/>.</param>
     /// <param name="energy">Σ‖x‖² over the rows.</param>
     /// <param name="error">Σ‖x − x̂‖² over the rows.</param>
-    public void AddSequence(ReadOnlySpan<float> rowsND, SparseCodes codes, int firstRow, double energy, double error)
+    /// <param name="unmapped">Share of the activation that a feature map dropped; null where there is none.</param>
+    public void AddSequence(ReadOnlySpan<float> rowsND, SparseCodes codes, int firstRow, double energy, double error, double? unmapped = null)
     {
         var n = rowsND.Length / width;
         sampler?.Offer(codes, firstRow, n);
@@ -96,6 +97,7 @@ public sealed class SummaryBuilder(int features, int width, ImmutableArray<Featu
         AddScore(ScoreNames.Norm, norm);
         AddScore(ScoreNames.L0, perRow);
         AddScore(ScoreNames.Spread, spread);
+        if (unmapped is { } share) AddScore(ScoreNames.Unmapped, share);
         AddProfile(fvu, norm, perRow, spread, n);
     }
 

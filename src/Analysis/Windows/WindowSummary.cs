@@ -136,6 +136,15 @@ public sealed record WindowSummary
         }
     }
 
+    /// <summary>With these features alone, and without the scores of sequences: what compares with another model's windows that are seen through a feature map.</summary>
+    public WindowSummary Only(bool[] featureF) => this with
+    {
+        FiringCounts = [.. FiringCounts.Where(count => featureF[count.Feature])],
+        Fired = [.. Fired.Where(fired => featureF[fired.Feature])],
+        Magnitudes = [.. Magnitudes.Where(count => featureF[count.Feature])],
+        Scores = NoScores,
+    };
+
     // Every detector asks for it. A copy with other counts must not keep it.
     private Firing[]? firingF;
 

@@ -24,7 +24,7 @@ public static class RunCommand
         await using var app = House.Build(settings, catalog);
         var log = app.Services.GetRequiredService<ILogger<DriftWatcher>>();
         foreach (var plan in catalog.Models)
-            log.LogInformation("Watching {Model} at {Hook} in {Space}: {Encoder}, {Hazards} hazards, baseline from {Baseline}", plan.Model, plan.Hook, plan.Space.Id, plan.Space.Encoder.Description, plan.Hazards.Length, plan.Baseline.From);
+            log.LogInformation("Watching {Model} at {Hook} in {Space}: {Encoder}, {Hazards} hazards, baseline from {Baseline}", plan.Model, plan.Hook, plan.Space.Id, plan.Encoder.Description, plan.Hazards.Length, plan.Baseline.From);
         await app.StartAsync(stopping);
         if (!settings.Http.Off) log.LogInformation("Listening on http://{Address}", settings.Http.Listen);
         await app.WaitForShutdownAsync(stopping);

@@ -25,6 +25,7 @@ public sealed class ConfigurationFile
 {
     private const long BaselineRows = 50_000;
     private const long BaselineCanaryRows = 5_000;
+    private const string OwnIsUseless = "names a dictionary of the model's own, which only a transform of kind feature-map uses; others bring activations to the space's. Leave it out, or use a feature-map.";
 
     private readonly Problems problems = new();
     private readonly List<YamlSection> files = [];
@@ -151,7 +152,7 @@ public sealed class ConfigurationFile
         var detection = ReadDetection(FileWith("detection"));
         var spaces = ReadSpaces(settings);
         var hazards = ReadHazards(spaces);
-        var models = ReadModels(spaces, hazards, windows, detection);
+        var models = ReadModels(settings, spaces, hazards, windows, detection);
         var content = CatalogContent.Of(spaces.Values, models, windows, detection);
         return new(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(content))), content, models);
     }
@@ -206,23 +207,31 @@ public sealed class ConfigurationFile
         {
             var id = section.Required("id", "my-model/v1");
             var sae = section.Required("sae", "saes/base-batchtopk");
-            var hints = new DictionaryHints(section.Number<float>("inputScale", "a number, √d over the mean norm in training"), section.Number<int>("k", "a whole number"));
+            var hints = ReadHints(section);
             var labels = section.Text("labels");
             section.RefuseUnknown();
             if (spaces.ContainsKey(id)) section.Problem("id", $"is '{id}', which another space has already.");
             if (sae.Length == 0 || id.Length == 0) continue;
-            try
-            {
-                var dictionary = DictionaryReader.Read(new DirectoryFiles(Path.Combine(section.Folder, sae)), hints);
-                spaces[id] = new(id, new CpuEncoder(dictionary, Math.Clamp(settings.Threads, 1, DaemonSettings.ThreadsMaximum)), ReadLabels(section, labels, dictionary.Features));
-            }
-            catch (Exception error) when (error is MalformedException or IOException or UnauthorizedAccessException)
-            {
-                section.Problem("sae", $"cannot be used: {error.Message}");
-            }
+            if (ReadEncoder(section, sae, hints, settings) is { } encoder) spaces[id] = new(id, encoder, ReadLabels(section, labels, encoder.Dictionary.Features));
         }
         if (!All("spaces").Any()) files[0].Problem("spaces is missing: name the reference dictionary, as in '- id: my-model/v1' with 'sae: FOLDER'.");
         return spaces;
+    }
+
+    private static DictionaryHints ReadHints(YamlSection section) =>
+        new(section.Number<float>("inputScale", "a number, √d over the mean norm in training"), section.Number<int>("k", "a whole number"));
+
+    private static CpuEncoder? ReadEncoder(YamlSection section, string sae, DictionaryHints hints, DaemonSettings settings)
+    {
+        try
+        {
+            return new(DictionaryReader.Read(new DirectoryFiles(Path.Combine(section.Folder, sae)), hints), Math.Clamp(settings.Threads, 1, DaemonSettings.ThreadsMaximum));
+        }
+        catch (Exception error) when (error is MalformedException or IOException or UnauthorizedAccessException)
+        {
+            section.Problem("sae", $"cannot be used: {error.Message}");
+            return null;
+        }
     }
 
     private FeatureLabels ReadLabels(YamlSection section, string? labels, int features)
@@ -240,7 +249,7 @@ public sealed class ConfigurationFile
         return read;
     }
 
-    private ImmutableArray<ModelPlan> ReadModels(SortedDictionary<string, CanonicalSpace> spaces, Dictionary<string, List<HazardRule>> hazards, WindowOptions windows, DetectionOptions detection)
+    private ImmutableArray<ModelPlan> ReadModels(DaemonSettings settings, SortedDictionary<string, CanonicalSpace> spaces, Dictionary<string, List<HazardRule>> hazards, WindowOptions windows, DetectionOptions detection)
     {
         var plans = new List<(YamlSection Section, ModelPlan Plan)>();
         var sections = All("models").ToArray();
@@ -251,6 +260,8 @@ public sealed class ConfigurationFile
             var hook = section.Required("hook", "blocks.12.hook_resid_post");
             var spaceId = section.Required("space", spaces.Keys.FirstOrDefault() ?? "my-model/v1");
             var transformPath = section.Text("transform") ?? "identity";
+            var sae = section.Text("sae");
+            var hints = sae is null ? new() : ReadHints(section);
             var baseline = ReadBaseline(section, model, hook, hookOf);
             section.RefuseUnknown();
             if (new MonitorId(model, "1", hook).Problem is { } problem && model.Length > 0 && hook.Length > 0) section.Problem("model", $"cannot be used: {problem}.");
@@ -261,7 +272,9 @@ public sealed class ConfigurationFile
                 if (spaceId.Length > 0 && !All("spaces").Any(other => other.Text("id") == spaceId)) section.Problem("space", $"is '{spaceId}', which is not among spaces. Use one of: {string.Join(", ", spaces.Keys)}.");
                 continue;
             }
-            if (ReadTransform(section, transformPath, space) is not { } transform || baseline is null) continue;
+            // A dictionary that could not be loaded has its own problem already.
+            var own = sae is null ? null : ReadEncoder(section, sae, hints, settings);
+            if ((sae is not null && own is null) || ReadTransform(section, transformPath, space, own) is not { } transform || baseline is null) continue;
             plans.Add((section, new()
             {
                 Model = model,
@@ -276,8 +289,13 @@ public sealed class ConfigurationFile
             }));
         }
         foreach (var (section, plan) in plans)
-            if (plans.Find(other => other.Plan.Model == plan.Baseline.From.Model && other.Plan.Hook == plan.Baseline.From.Hook).Plan is { } from && from.Space.Id != plan.Space.Id)
-                section.Problem("baseline", $"comes from {plan.Baseline.From}, which is in space {from.Space.Id} and not in {plan.Space.Id}.");
+        {
+            if (plans.Find(other => other.Plan.Model == plan.Baseline.From.Model && other.Plan.Hook == plan.Baseline.From.Hook).Plan is not { } from) continue;
+            if (from.Space.Id != plan.Space.Id) section.Problem("baseline", $"comes from {plan.Baseline.From}, which is in space {from.Space.Id} and not in {plan.Space.Id}.");
+            // What the other model's map does not reach would look new here.
+            else if (from.Own is not null && from.Transform.Hash != plan.Transform.Hash)
+                section.Problem("baseline", $"comes from {plan.Baseline.From}, which is seen through a feature map: its baseline serves models with the same map only. Use this model's own version, or the reference model's.");
+        }
         if (sections.Length == 0) files[0].Problem("models is missing: name what is deployed, as in '- model: acme/support-bot' with hook, space and baseline.");
         return [.. plans.Select(entry => entry.Plan)];
     }
@@ -316,14 +334,26 @@ public sealed class ConfigurationFile
         return new(new(other, otherVersion, hooks.Contains(hook, StringComparer.Ordinal) ? hook : hooks[0]), rows, canaryRows);
     }
 
-    private static ITransform? ReadTransform(YamlSection section, string transform, CanonicalSpace space)
+    /// <param name="own">The model's own dictionary; null where none is named.</param>
+    private static ITransform? ReadTransform(YamlSection section, string transform, CanonicalSpace space, IEncoder? own)
     {
-        if (transform == "identity") return new IdentityTransform(space.Dictionary.Width);
+        if (transform == "identity")
+        {
+            if (own is not null) section.Problem("sae", OwnIsUseless);
+            return new IdentityTransform(space.Dictionary.Width);
+        }
         var path = Path.Combine(section.Folder, transform);
         try
         {
             using var file = File.OpenRead(path);
-            var read = TransformFile.Read(file, path);
+            var read = TransformFile.Read(file, path, own);
+            if (read is OwnDictionary mapped)
+            {
+                if (mapped.Card.TargetSae == space.Dictionary.Hash && mapped.Map.TargetFeatures == space.Dictionary.Features) return read;
+                section.Problem("transform", $"{path} maps to features of the dictionary {mapped.Card.TargetSae ?? "(target_sae is missing)"} ({mapped.Map.TargetFeatures} features), but {space.Id} has {space.Dictionary.Hash} ({space.Dictionary.Features} features). Learn it against this space's.");
+                return null;
+            }
+            if (own is not null) section.Problem("sae", OwnIsUseless);
             if (read.TargetWidth == space.Dictionary.Width) return read;
             section.Problem("transform", $"{path} maps to width {read.TargetWidth}, but the dictionary of {space.Id} takes {space.Dictionary.Width}.");
         }
