@@ -39,16 +39,14 @@ public sealed record FeatureMatching(IReadOnlyList<FeaturePair> Pairs, IReadOnly
     /// </remarks>
     public static FeatureMatching Of(FeaturePairSums fitted, FeaturePairSums heldOut, IReadOnlyList<FeaturePairSums> shuffled)
     {
-        var all = new FeaturePairSums(fitted.SourceFeatures, fitted.TargetFeatures);
-        all.Add(fitted);
-        all.Add(heldOut);
+        var all = FeaturePairSums.Of(fitted, heldOut);
         foreach (var (sequences, correlation) in cuts)
         {
             var found = Match(all, correlation, sequences);
             if (found.Count == 0) break;
             var byChance = shuffled.Count == 0 ? 0 : shuffled.Average(sums => Match(sums, correlation, sequences).Count);
             if (byChance > ChanceShare * found.Count) continue;
-            var pairs = found.Select(pair => new FeaturePair(pair.Source, pair.Target, pair.Correlation, heldOut.Correlation(pair.Source, pair.Target), all.Scale(pair.Source, pair.Target))).ToLookup(pair => Refutes(heldOut, pair, correlation));
+            var pairs = found.Select(pair => new FeaturePair(pair.Source, pair.Target, pair.Correlation, heldOut.Correlation(pair.Source, pair.Target), all.Scale(pair.Source, pair.Target))).ToLookup(pair => Refutes(pair.HeldOut, Math.Min(heldOut.SourceSequences(pair.Source), heldOut.TargetSequences(pair.Target)), correlation));
             return new([.. pairs[false]], [.. pairs[true]], new(correlation, sequences, byChance),
                 [.. Match(fitted, correlation, sequences).Select(pair => heldOut.Correlation(pair.Source, pair.Target))]);
         }
@@ -69,10 +67,8 @@ public sealed record FeatureMatching(IReadOnlyList<FeaturePair> Pairs, IReadOnly
         return pairs;
     }
 
-    private static bool Refutes(FeaturePairSums heldOut, FeaturePair pair, double cut)
-    {
-        var sequences = Math.Min(heldOut.SourceSequences(pair.Source), heldOut.TargetSequences(pair.Target));
-        if (sequences <= 3) return false;
-        return Math.Atanh(Math.Clamp(pair.HeldOut, -0.999999, 0.999999)) + 1.645 / Math.Sqrt(sequences - 3) < Math.Atanh(cut);
-    }
+    /// <param name="correlation">Held out.</param>
+    /// <param name="sequences">Held-out sequences that have the rarer feature.</param>
+    internal static bool Refutes(double correlation, long sequences, double cut) =>
+        sequences > 3 && Math.Atanh(Math.Clamp(correlation, -0.999999, 0.999999)) + 1.645 / Math.Sqrt(sequences - 3) < Math.Atanh(cut);
 }

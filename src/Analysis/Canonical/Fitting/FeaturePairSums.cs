@@ -73,6 +73,14 @@ public sealed class FeaturePairSums(int sourceFeatures, int targetFeatures, int 
         }
     }
 
+    /// <summary>Of all parts together.</summary>
+    public static FeaturePairSums Of(params ReadOnlySpan<FeaturePairSums> parts)
+    {
+        var all = new FeaturePairSums(parts[0].SourceFeatures, parts[0].TargetFeatures);
+        foreach (var part in parts) all.Add(part);
+        return all;
+    }
+
     /// <summary>Adds what another has counted.</summary>
     public void Add(FeaturePairSums other)
     {

@@ -39,7 +39,7 @@ public sealed class FeatureMapFitTests
             family.Rows(family.Rotated, 10, Sequences), family.Rotated.Width, family.Rows(family.Reference, 11, Sequences), family.Reference.Width, SmallFamily.SequenceOf(Sequences));
 
         Assert.Empty(Match(family, family.Unrelated).Pairs);
-        Assert.Empty(FeatureMapFit.Match(wrong, new CpuEncoder(family.Rotated.Dictionary(), 1), new CpuEncoder(family.Reference.Dictionary(), 1)).Pairs);
+        Assert.Empty(FeatureMapFit.Learn(wrong, new CpuEncoder(family.Rotated.Dictionary(), 1), new CpuEncoder(family.Reference.Dictionary(), 1)).Matching.Pairs);
     }
 
     [Fact]
@@ -90,9 +90,9 @@ public sealed class FeatureMapFitTests
         Assert.Single(refuted.Refuted);
     }
 
-    private static FeatureMatching Match(SmallFamily family, SomeModel model, int sequencesOfBlock = 64) => FeatureMapFit.Match(
+    private static FeatureMatching Match(SmallFamily family, SomeModel model, int sequencesOfBlock = 64) => FeatureMapFit.Learn(
         new PairedArrays(family.Rows(model, 10, Sequences), model.Width, family.Rows(family.Reference, 10, Sequences), family.Reference.Width, SmallFamily.SequenceOf(Sequences), sequencesOfBlock),
-        new CpuEncoder(model.Dictionary(), 1), new CpuEncoder(family.Reference.Dictionary(), 1));
+        new CpuEncoder(model.Dictionary(), 1), new CpuEncoder(family.Reference.Dictionary(), 1)).Matching;
 
     /// <summary>The family with known features: at least as many pairs are right as SciPy's dense matching above ½ gets right, and no fewer are found (maps.json).</summary>
     [Theory]
@@ -103,9 +103,9 @@ public sealed class FeatureMapFitTests
     public void Of_the_pairs_that_are_accepted_at_least_as_many_belong_together_as_SciPys_do(string model)
     {
         var folder = SharedFamily.Folder("synthetic");
-        var matching = FeatureMapFit.Match(
+        var matching = FeatureMapFit.Learn(
             SharedFamily.Pairs(Path.Combine(folder, $"activations-{model}.safetensors"), Path.Combine(folder, "activations-reference.safetensors"), "sequence_ids"),
-            SharedFamily.Encoder(folder, model), SharedFamily.Encoder(folder, "reference"));
+            SharedFamily.Encoder(folder, model), SharedFamily.Encoder(folder, "reference")).Matching;
         var (mine, reference) = (SharedFamily.Numbers(Path.Combine(folder, $"matches-{model}.safetensors"), "best_true_feature"), SharedFamily.Numbers(Path.Combine(folder, "matches-reference.safetensors"), "best_true_feature"));
         using var family = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "family.json")));
         using var maps = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "maps.json")));

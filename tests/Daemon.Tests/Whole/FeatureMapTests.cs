@@ -1,0 +1,141 @@
+using DriftWatch.Alerts;
+using DriftWatch.Alerts.EventLog;
+using DriftWatch.Analysis.Canonical;
+using DriftWatch.Analysis.Canonical.Fitting;
+using DriftWatch.Analysis.Detection;
+using DriftWatch.Analysis.Encoding;
+using DriftWatch.Analysis.Encoding.Formats;
+using DriftWatch.Daemon.Configuration;
+using DriftWatch.Support;
+
+namespace DriftWatch.Daemon.Tests.Whole;
+
+/// <summary>A model with a dictionary of its own, from paired rows to alerts: what a rule says of the reference's features is seen in a sibling that no linear map leads to.</summary>
+public sealed class FeatureMapTests : IDisposable
+{
+    private const int FitSequences = 1500, Sequences = 1000;
+
+    /// <summary>True features, which are the reference's latents: rare ones that the bad version fires often, and one that is taken out of the map.</summary>
+    private const int Rare = 33, AlsoRare = 37, Unmapped = 2;
+
+    private readonly TempFolder folder = new();
+    private readonly SmallFamily family = new(7);
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public async Task A_hazard_that_is_defined_on_the_reference_is_seen_in_a_sibling_behind_a_feature_map()
+    {
+        Write();
+        var log = $"sqlite:{folder.File("events.db")}";
+
+        var run = await Program.RunAsync("analyze", folder.File("messages"), "--config", folder.File("driftwatch.yaml"), "--log", log, "--json");
+
+        Assert.True(run.ExitCode == 0, run.Error);
+        var closed = new List<WindowClosed>();
+        var alerts = new List<HazardDetected>();
+        using (var opened = EventLogAddress.Open(log, TimeProvider.System))
+            await foreach (var stored in opened.Log.ReadAllAsync(0, TestContext.Current.CancellationToken))
+            {
+                if (EventJson.Read(stored.Data) is WindowClosed window) closed.Add(window);
+                if (EventJson.Read(stored.Data) is HazardDetected alert) alerts.Add(alert);
+            }
+        // The rule fires for the bad version of the sibling, and for nobody else.
+        Assert.Equal(("sibling", "bad", "rare-together"), Assert.Single(alerts.Select(alert => (alert.Monitor.Model, alert.Monitor.Version, alert.Hazard))));
+
+        var good = closed.Single(window => window.Monitor is { Model: "sibling", Version: "good" }).Findings.ToDictionary(finding => finding.Detector, StringComparer.Ordinal);
+        // Canonical features that the map does not reach are not silent: nothing is known of them.
+        Assert.Equal(Verdict.Steady, good["silent-feature"].Verdict);
+        Assert.Equal(Verdict.Undecided, good["hazard:protective-gone"].Verdict);
+        Assert.Contains($"its feature map reaches no feature {Unmapped} (not mapped)", good["hazard:protective-gone"].Because, StringComparison.Ordinal);
+        Assert.Equal(Verdict.Undecided, good["hazard:probed"].Verdict);
+        Assert.Contains("behind a feature map there are none", good["hazard:probed"].Because, StringComparison.Ordinal);
+        // Nor do activations of another width compare.
+        foreach (var detector in new[] { "encoder-fit", "activation-mean-shift", "activation-covariance-shift" })
+        {
+            Assert.Equal(Verdict.Undecided, good[detector].Verdict);
+            Assert.Contains("a dictionary of its own", good[detector].Because, StringComparison.Ordinal);
+        }
+        var summary = DriftWatch.Analysis.Windows.SummaryCodec.Decode(closed.Single(window => window.Monitor is { Model: "sibling", Version: "good" }).Summary);
+        Assert.Equal((SmallFamily.Features, family.Independent.Width), (summary.Features, summary.Width));
+        Assert.Equal(summary.Sequences, summary.Score("unmapped").Total);
+    }
+
+    [Fact]
+    public void A_feature_map_needs_the_dictionary_that_it_was_learned_with_and_others_need_none()
+    {
+        Write();
+        var yaml = File.ReadAllText(folder.File("driftwatch.yaml"));
+
+        Assert.NotNull(Assert.Single(ConfigurationFile.Load(folder.File("driftwatch.yaml")).Catalog.Models, plan => plan.Own is not null));
+        Refused(yaml.Replace("sae: saes/independent", "", StringComparison.Ordinal), "it maps features of the model's own dictionary, and none is named. Name it with sae");
+        Refused(yaml.Replace("sae: saes/independent", "sae: saes/reference", StringComparison.Ordinal), "Use the dictionary that the map was learned with");
+        Refused(yaml.Replace("sae: saes/independent", "sae: saes/nowhere", StringComparison.Ordinal), "models[1].sae cannot be used");
+        Refused(yaml.Replace("transform: map.safetensors", "transform: identity", StringComparison.Ordinal), "models[1].sae names a dictionary of the model's own, which only a transform of kind feature-map uses");
+        Refused(yaml.Replace("- id: family/v1\n    sae: saes/reference", "- id: family/v1\n    sae: saes/independent", StringComparison.Ordinal), "maps to features of the dictionary");
+        Refused(yaml.Replace("baseline: { version: base, rows: 8000 }", "baseline: { from: sibling@base }", StringComparison.Ordinal), "its baseline serves models with the same map only");
+    }
+
+    private void Refused(string yaml, string mentions) =>
+        Assert.Contains(Assert.Throws<ConfigurationException>(() => ConfigurationFile.Load(folder.Write("driftwatch.yaml", yaml))).All, problem => problem.Contains(mentions, StringComparison.Ordinal));
+
+    private void Write()
+    {
+        var (reference, sibling) = (Saved("reference", family.Reference), Saved("independent", family.Independent));
+        var pairs = new InMemory(family.Rows(family.Independent, 1, FitSequences), family.Independent.Width, family.Rows(family.Reference, 1, FitSequences), family.Reference.Width);
+        var learned = FeatureMapFit.Learn(pairs, new CpuEncoder(sibling, 1), new CpuEncoder(reference, 1));
+        FeatureMapEntry[] entries = [.. learned.Map.Entries.Where(entry => entry.Target != Unmapped)];
+        using (var file = File.Create(folder.File("map.safetensors")))
+            FeatureMapFile.Write(file, learned.Card(sibling, reference) with { Grade = 'C' }, new(sibling.Features, reference.Features, entries, new float[reference.Features]));
+        folder.Write("probe.safetensors", SafetensorsFile.Of(null, SomeTensor.F32("w", [family.Reference.Width], family.Reference.DirectionFD[..family.Reference.Width])));
+        Message("0", "reference", "base", family.Reference, 2);
+        Message("1", "sibling", "good", family.Independent, 3);
+        Message("2", "sibling", "bad", family.Independent, 4, (Rare, 0.15), (AlsoRare, 0.15));
+        folder.Write("driftwatch.yaml", $$"""
+            spaces:
+              - id: family/v1
+                sae: saes/reference
+            models:
+              - model: reference
+                hook: {{Some.Hook}}
+                space: family/v1
+                baseline: { version: base, rows: 8000 }
+              - model: sibling
+                hook: {{Some.Hook}}
+                space: family/v1
+                transform: map.safetensors
+                sae: saes/independent
+                baseline: { from: reference@base, rows: 8000 }
+            hazards:
+              - id: rare-together
+                severity: critical
+                when: { together: [{{Rare}}, {{AlsoRare}}], within: sequence, rateAbove: 0.3, liftAbove: 3 }
+              - id: protective-gone
+                when: { feature: {{Unmapped}}, liftBelow: 0.3 }
+              - id: probed
+                when: { direction: probe.safetensors, scoreAbove: 1, rateAbove: 0.9 }
+            windows: { rows: 8000 }
+
+            """);
+    }
+
+    private SparseAutoencoder Saved(string name, SomeModel model)
+    {
+        SaeFolder.Write(folder, $"saes/{name}", model.Dictionary());
+        return DictionaryReader.Read(new DirectoryFiles(folder.File($"saes/{name}")), new());
+    }
+
+    private void Message(string file, string model, string version, SomeModel rows, int seed, params (int, double)[] rates) => folder.Write($"messages/{file}.safetensors", SafetensorsFile.Of(
+        Some.Metadata(new(model, version, Some.Hook)),
+        SomeTensor.F32("activations", [Sequences * SmallFamily.SequenceRows, rows.Width], family.Rows(rows, seed, Sequences, rates)),
+        SomeTensor.I32("sequence_ids", SmallFamily.SequenceOf(Sequences))));
+
+    private sealed class InMemory(float[] sourceNS, int sourceWidth, float[] targetNT, int targetWidth) : IPairedActivations
+    {
+        public int SourceWidth => sourceWidth;
+        public int TargetWidth => targetWidth;
+
+        public IEnumerable<PairedBlock> Blocks() =>
+            [new(sourceNS, targetNT, FitSequences * SmallFamily.SequenceRows, [.. Enumerable.Range(0, FitSequences).Select(sequence => (sequence * SmallFamily.SequenceRows, SmallFamily.SequenceRows))])];
+    }
+}
