@@ -13,5 +13,6 @@ var root = new RootCommand("DriftWatch notices when a fine-tuned language model 
     HazardsCommand.Create(),
     ReplayCommand.Create(),
     TuneCommand.Create(),
+    TransformCommand.Create(),
 };
 return await CommandLine.RunAsync(root, args);

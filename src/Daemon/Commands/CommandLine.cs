@@ -89,6 +89,19 @@ public static class CommandLine
 
     public static HashSet<MonitorId> Monitors(string[]? names) => [.. (names ?? []).Select(Monitor)];
 
+    /// <summary>HOST:PORT/TOPIC, behind <c>kafka:</c>.</summary>
+    public static (string Servers, string Topic) KafkaTopic(string option, string address) =>
+        address.Split('/') is [{ Length: > 0 } servers, { Length: > 0 } topic] ? (servers, topic) : throw new UsageException($"{option} is 'kafka:{address}'. Use kafka:HOST:PORT/TOPIC.");
+
+    /// <summary>librdkafka's, as <c>--set name=value</c>; the last of a name counts.</summary>
+    public static Dictionary<string, string> KafkaSettings(string[]? settings)
+    {
+        var named = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var setting in settings ?? [])
+            named[setting.Split('=', 2) is [{ Length: > 0 } name, _] ? name : throw new UsageException($"--set is '{setting}'. Use name=value.")] = setting.Split('=', 2)[1];
+        return named;
+    }
+
     /// <summary>Files as given; a folder stands for the .safetensors files in it, in order of name.</summary>
     public static IReadOnlyList<string> Files(IEnumerable<string> paths)
     {

@@ -29,13 +29,9 @@ public static class SendCommand
 
     private static async Task<int> ToKafkaAsync(IReadOnlyList<string> files, string address, string[] settings, CancellationToken stopping)
     {
-        if (address.Split('/') is not [{ Length: > 0 } servers, { Length: > 0 } topic]) throw new UsageException($"--to is 'kafka:{address}'. Use kafka:HOST:PORT/TOPIC.");
+        var (servers, topic) = CommandLine.KafkaTopic("--to", address);
         var config = new ProducerConfig { BootstrapServers = servers, Acks = Acks.All, EnableIdempotence = true, MessageMaxBytes = 64 << 20, MessageTimeoutMs = 60_000 };
-        foreach (var setting in settings)
-        {
-            if (setting.Split('=', 2) is not [{ Length: > 0 } name, var value]) throw new UsageException($"--set is '{setting}'. Use name=value.");
-            config.Set(name, value);
-        }
+        foreach (var (name, value) in CommandLine.KafkaSettings(settings)) config.Set(name, value);
         using var producer = new ProducerBuilder<byte[], byte[]>(config).SetLogHandler((_, _) => { }).Build();
         var progress = new Progress(Console.Error, "messages", files.Count);
         var pending = new Queue<Task>();

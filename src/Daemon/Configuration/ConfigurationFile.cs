@@ -274,7 +274,7 @@ public sealed class ConfigurationFile
             }
             // A dictionary that could not be loaded has its own problem already.
             var own = sae is null ? null : ReadEncoder(section, sae, hints, settings);
-            if ((sae is not null && own is null) || ReadTransform(section, transformPath, space, own) is not { } transform || baseline is null) continue;
+            if ((sae is not null && own is null) || ReadTransform(section, transformPath, hook, space, own) is not { } transform || baseline is null) continue;
             plans.Add((section, new()
             {
                 Model = model,
@@ -335,7 +335,7 @@ public sealed class ConfigurationFile
     }
 
     /// <param name="own">The model's own dictionary; null where none is named.</param>
-    private static ITransform? ReadTransform(YamlSection section, string transform, CanonicalSpace space, IEncoder? own)
+    private static ITransform? ReadTransform(YamlSection section, string transform, string hook, CanonicalSpace space, IEncoder? own)
     {
         if (transform == "identity")
         {
@@ -347,20 +347,25 @@ public sealed class ConfigurationFile
         {
             using var file = File.OpenRead(path);
             var read = TransformFile.Read(file, path, own);
-            if (read is OwnDictionary mapped)
-            {
-                if (mapped.Card.TargetSae == space.Dictionary.Hash && mapped.Map.TargetFeatures == space.Dictionary.Features) return read;
-                section.Problem("transform", $"{path} maps to features of the dictionary {mapped.Card.TargetSae ?? "(target_sae is missing)"} ({mapped.Map.TargetFeatures} features), but {space.Id} has {space.Dictionary.Hash} ({space.Dictionary.Features} features). Learn it against this space's.");
-                return null;
-            }
-            if (own is not null) section.Problem("sae", OwnIsUseless);
-            if (read.TargetWidth == space.Dictionary.Width) return read;
-            section.Problem("transform", $"{path} maps to width {read.TargetWidth}, but the dictionary of {space.Id} takes {space.Dictionary.Width}.");
+            if (own is not null && read is not OwnDictionary) section.Problem("sae", OwnIsUseless);
+            if (Misfit(read, hook, space) is not { } misfit) return read;
+            section.Problem("transform", $"{path} {misfit}.");
         }
         catch (Exception error) when (error is MalformedException or IOException or UnauthorizedAccessException)
         {
             section.Problem("transform", $"cannot be used: {error.Message}");
         }
+        return null;
+    }
+
+    /// <summary>Why a map cannot be used here. Another source model is none: a fine-tune may be mapped as its base is.</summary>
+    private static string? Misfit(ITransform transform, string hook, CanonicalSpace space)
+    {
+        if (transform is OwnDictionary { Map.TargetFeatures: var features } && features != space.Dictionary.Features) return $"maps to {features} features, but the dictionary of {space.Id} has {space.Dictionary.Features}";
+        if (transform is OwnDictionary { Card.TargetSae: null }) return "does not say which dictionary's features it maps to (target_sae). Learn it again with 'driftwatch transform fit'";
+        if (transform is not OwnDictionary && transform.TargetWidth != space.Dictionary.Width) return $"maps to width {transform.TargetWidth}, but the dictionary of {space.Id} takes {space.Dictionary.Width}";
+        if (transform.Card?.TargetSae is { } sae && sae != space.Dictionary.Hash) return $"was learned for the dictionary {sae}, but that of {space.Id} is {space.Dictionary.Hash}. Learn it again with --target-sae and this dictionary";
+        if (transform.Card?.SourceHook is { } learned && learned != hook) return $"maps from the hook {learned}, but the model is sampled at {hook}. Use the map of that hook";
         return null;
     }
 

@@ -72,7 +72,7 @@ public sealed class FeatureMapTests : IDisposable
         Refused(yaml.Replace("sae: saes/independent", "sae: saes/reference", StringComparison.Ordinal), "Use the dictionary that the map was learned with");
         Refused(yaml.Replace("sae: saes/independent", "sae: saes/nowhere", StringComparison.Ordinal), "models[1].sae cannot be used");
         Refused(yaml.Replace("transform: map.safetensors", "transform: identity", StringComparison.Ordinal), "models[1].sae names a dictionary of the model's own, which only a transform of kind feature-map uses");
-        Refused(yaml.Replace("- id: family/v1\n    sae: saes/reference", "- id: family/v1\n    sae: saes/independent", StringComparison.Ordinal), "maps to features of the dictionary");
+        Refused(yaml.Replace("- id: family/v1\n    sae: saes/reference", "- id: family/v1\n    sae: saes/independent", StringComparison.Ordinal), "was learned for the dictionary");
         Refused(yaml.Replace("baseline: { version: base, rows: 8000 }", "baseline: { from: sibling@base }", StringComparison.Ordinal), "its baseline serves models with the same map only");
     }
 

@@ -1,0 +1,9 @@
+using System.CommandLine;
+
+namespace DriftWatch.Daemon.Commands;
+
+/// <summary><c>driftwatch transform …</c>: maps from a model into the canonical feature space.</summary>
+public static class TransformCommand
+{
+    public static Command Create() => new("transform", "Learn maps from a model into the canonical feature space.") { new TransformFitCommand().Create() };
+}
