@@ -16,10 +16,16 @@ namespace DriftWatch.Daemon.Commands;
 /// <summary><c>driftwatch transform fit --kind K --source FILE… --target FILE… --out FILE</c>: learns a map from the same tokens through two models.</summary>
 public sealed class TransformFitCommand
 {
-    private readonly Option<string> kind = new("--kind") { Description = $"{string.Join(", ", FitOptions.Kinds)}: ridge regression; rotation (Procrustes); reduced-rank regression; autoencoder with a shared latent.", Required = true };
+    private static readonly string[] kinds = [.. FitOptions.Kinds, FeatureMapFile.Kind];
+
+    private readonly Option<string> kind = new("--kind") { Description = $"{string.Join(", ", kinds)}: ridge regression; rotation (Procrustes); reduced-rank regression; autoencoder with a shared latent; features of two dictionaries paired by correlation.", Required = true };
     private readonly PairedSource paired = new();
     private readonly Option<string> output = new("--out") { Description = "Where to write the transform file.", Required = true };
-    private readonly Option<string?> targetSae = new("--target-sae") { Description = "The dictionary that mapped activations will be encoded with: the file then fits no other." };
+    private readonly Option<string?> targetSae = new("--target-sae") { Description = "The dictionary that mapped activations will be encoded with: the file then fits no other. feature-map: the space's dictionary, whose features are mapped to." };
+    private readonly Option<string?> sourceSae = new("--source-sae") { Description = "feature-map: the model's own dictionary, whose features are mapped." };
+    private readonly Option<float?> sourceInputScale = new("--source-input-scale") { Description = "As --input-scale, of the model's own dictionary." };
+    private readonly Option<int?> sourceK = new("--source-k") { Description = "As --k, of the model's own dictionary." };
+    private readonly Option<bool> manyToOne = new("--many-to-one") { Description = "feature-map: a canonical feature may be a mixture of several own features, not one alone." };
     private readonly Option<float?> inputScale = new("--input-scale") { Description = "Of the dictionary: what expected_average_only_in multiplies rows with; it is in no file." };
     private readonly Option<int?> k = new("--k") { Description = "Of the dictionary: k of a TopK format that keeps it in no file." };
     private readonly Option<double?> penalty = new("--penalty") { Description = "affine, low-rank: λ of ‖Y − XA − b‖² + λ‖A‖², scikit-learn's alpha. Default: chosen by cross-validation over sequences." };
@@ -37,7 +43,7 @@ public sealed class TransformFitCommand
 
     public Command Create()
     {
-        var command = new Command("fit", "Learn a map from the same tokens through two models.") { kind, output, targetSae, inputScale, k, penalty, rank, scale, latent, epochs, seed, holdOut, sourceModel, sourceHook, targetModel, targetHook, json };
+        var command = new Command("fit", "Learn a map from the same tokens through two models.") { kind, output, targetSae, sourceSae, sourceInputScale, sourceK, manyToOne, inputScale, k, penalty, rank, scale, latent, epochs, seed, holdOut, sourceModel, sourceHook, targetModel, targetHook, json };
         foreach (var option in paired.Options) command.Options.Add(option);
         command.SetAction((parsed, stopping) => Task.Run(() => Fit(parsed, stopping), stopping));
         return command;
@@ -49,7 +55,8 @@ public sealed class TransformFitCommand
         var file = parsed.GetRequiredValue(output);
         if (Path.GetDirectoryName(Path.GetFullPath(file)) is { } folder && !Directory.Exists(folder)) throw new UsageException($"--out: {folder}: no such folder.");
         var progress = parsed.GetValue(json) ? null : Console.Error;
-        var sae = OpenTargetSae(parsed);
+        var sae = OpenSae(targetSae, inputScale, k, parsed);
+        var own = OpenSae(sourceSae, sourceInputScale, sourceK, parsed);
         using var opened = paired.Open(parsed, progress, stopping);
         var pairs = opened.Files;
         if (sae is not null && sae.Width != pairs.TargetWidth) throw new MalformedException("wrong-width", $"The target's activations are {pairs.TargetWidth} wide; the dictionary of --target-sae takes {sae.Width}. Use the activations of the model and hook that it was trained on.");
@@ -62,6 +69,8 @@ public sealed class TransformFitCommand
             TargetHook = Said(targetHook, pairs.TargetHook, parsed),
             TargetSae = sae?.Hash,
         };
+
+        if (options.Kind == FeatureMapFile.Kind) return FeatureMapFitting.Run(pairs, card, own!, sae!, parsed.GetValue(manyToOne), file, parsed.GetValue(json), new FitProgressLine(progress, pairs.Rows), stopping);
 
         var began = Stopwatch.GetTimestamp();
         var learned = TransformFit.Learn(pairs, options, new FitProgressLine(progress, pairs.Rows), stopping);
@@ -93,19 +102,26 @@ public sealed class TransformFitCommand
             Seed = parsed.GetValue(seed),
             HoldOut = parsed.GetValue(holdOut),
         };
-        if (!FitOptions.Kinds.Contains(options.Kind, StringComparer.Ordinal)) throw new UsageException($"--kind is '{options.Kind}'. Use {string.Join(", ", FitOptions.Kinds)}.");
+        if (!kinds.Contains(options.Kind, StringComparer.Ordinal)) throw new UsageException($"--kind is '{options.Kind}'. Use {string.Join(", ", kinds)}.");
+        if (options.Kind == FeatureMapFile.Kind)
+            foreach (var needed in new[] { sourceSae, targetSae })
+                if (parsed.GetValue(needed) is null) throw new UsageException($"{needed.Name} is missing: a feature-map pairs the features of two dictionaries. Name the folders of both, --source-sae and --target-sae.");
         if (options.Penalty is { } stated && !(stated >= 0 && double.IsFinite(stated))) throw new UsageException($"--penalty is {stated}. Use 0 or more.");
         foreach (var (name, value) in new[] { (rank.Name, options.Rank), (latent.Name, options.Latent), (epochs.Name, options.Epochs) })
             if (value < 1) throw new UsageException($"{name} is {value}. Use 1 or more.");
-        foreach (var (option, kinds) in new (Option, string[])[] { (penalty, ["affine", "low-rank"]), (rank, ["low-rank"]), (scale, ["orthogonal"]), (latent, ["mlp"]), (epochs, ["mlp"]), (seed, ["mlp"]) })
-            if (parsed.GetResult(option) is { Implicit: false } && !kinds.Contains(options.Kind, StringComparer.Ordinal)) throw new UsageException($"{option.Name} says nothing about --kind {options.Kind}. It belongs to {string.Join(" and ", kinds)}.");
+        foreach (var (option, belongs) in new (Option, string[])[]
+        {
+            (penalty, ["affine", "low-rank"]), (rank, ["low-rank"]), (scale, ["orthogonal"]), (latent, ["mlp"]), (epochs, ["mlp"]), (seed, ["mlp"]),
+            (holdOut, [.. FitOptions.Kinds]), (sourceSae, [FeatureMapFile.Kind]), (sourceInputScale, [FeatureMapFile.Kind]), (sourceK, [FeatureMapFile.Kind]), (manyToOne, [FeatureMapFile.Kind]),
+        })
+            if (parsed.GetResult(option) is { Implicit: false } && !belongs.Contains(options.Kind, StringComparer.Ordinal)) throw new UsageException($"{option.Name} says nothing about --kind {options.Kind}. It belongs to {string.Join(" and ", belongs)}.");
         return options;
     }
 
-    private SparseAutoencoder? OpenTargetSae(ParseResult parsed)
+    private static SparseAutoencoder? OpenSae(Option<string?> folder, Option<float?> inputScale, Option<int?> k, ParseResult parsed)
     {
-        if (parsed.GetValue(targetSae) is not { } path) return null;
-        if (!Directory.Exists(path)) throw new UsageException($"--target-sae: {path}: no such folder. Name the folder that holds the dictionary's files.");
+        if (parsed.GetValue(folder) is not { } path) return null;
+        if (!Directory.Exists(path)) throw new UsageException($"{folder.Name}: {path}: no such folder. Name the folder that holds the dictionary's files.");
         return DictionaryReader.Read(new DirectoryFiles(path), new(parsed.GetValue(inputScale), parsed.GetValue(k)));
     }
 
@@ -144,7 +160,7 @@ public sealed class TransformFitCommand
             """);
     }
 
-    private static string Named(string? model, string? hook) => $"{model ?? "(model not said)"} at {hook ?? "(hook not said)"}";
+    internal static string Named(string? model, string? hook) => $"{model ?? "(model not said)"} at {hook ?? "(hook not said)"}";
 
     /// <summary>Each step has a line of its own.</summary>
     private sealed class FitProgressLine(TextWriter? output, long rows) : IProgress<FitProgress>

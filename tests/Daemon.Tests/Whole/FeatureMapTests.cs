@@ -76,6 +76,35 @@ public sealed class FeatureMapTests : IDisposable
         Refused(yaml.Replace("baseline: { version: base, rows: 8000 }", "baseline: { from: sibling@base }", StringComparison.Ordinal), "its baseline serves models with the same map only");
     }
 
+    [Fact]
+    public async Task The_command_learns_the_map_and_says_what_it_did_not_match()
+    {
+        Write();
+        Message("source", "sibling", "fit", family.Independent, 1);
+        Message("target", "reference", "fit", family.Reference, 1);
+        string[] args = ["transform", "fit", "--kind", "feature-map", "--source", folder.File("messages/source.safetensors"), "--target", folder.File("messages/target.safetensors"), "--out", folder.File("learned.safetensors"), "--json"];
+
+        var run = await Program.RunAsync([.. args, "--source-sae", folder.File("saes/independent"), "--target-sae", folder.File("saes/reference")]);
+
+        Assert.True(run.ExitCode == 0, run.Error);
+        var said = System.Text.Json.JsonDocument.Parse(run.Output).RootElement;
+        Assert.Equal(SmallFamily.Features, said.GetProperty("pairs").GetInt32() + said.GetProperty("target").GetProperty("unmatched").GetArrayLength());
+        Assert.InRange(said.GetProperty("fidelity").GetProperty("correlation_median").GetDouble(), 0.6, 1);
+        // As it was written it is loaded.
+        File.Move(folder.File("learned.safetensors"), folder.File("map.safetensors"), overwrite: true);
+        var own = ConfigurationFile.Load(folder.File("driftwatch.yaml")).Catalog.Models.Single(plan => plan.Own is not null).Own!;
+        Assert.Equal(said.GetProperty("hash").GetString(), own.Hash);
+        Assert.Equal(said.GetProperty("pairs").GetInt32(), own.Map.Entries.Count(entry => family.Independent.LatentF[entry.Target] == entry.Source));
+        Assert.Equal(("sibling", "reference"), (own.Card.SourceModel, own.Card.TargetModel));
+
+        var without = await Program.RunAsync([.. args, "--source-sae", folder.File("saes/independent")]);
+        Assert.Equal(2, without.ExitCode);
+        Assert.Contains("--target-sae is missing: a feature-map pairs the features of two dictionaries", without.Error, StringComparison.Ordinal);
+        var swapped = await Program.RunAsync([.. args, "--source-sae", folder.File("saes/reference"), "--target-sae", folder.File("saes/independent")]);
+        Assert.Equal(3, swapped.ExitCode);
+        Assert.Contains("the dictionary of --target-sae takes 32", swapped.Error, StringComparison.Ordinal);
+    }
+
     private void Refused(string yaml, string mentions) =>
         Assert.Contains(Assert.Throws<ConfigurationException>(() => ConfigurationFile.Load(folder.Write("driftwatch.yaml", yaml))).All, problem => problem.Contains(mentions, StringComparison.Ordinal));
 

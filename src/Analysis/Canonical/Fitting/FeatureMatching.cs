@@ -43,7 +43,7 @@ public sealed record FeatureMatching(IReadOnlyList<FeaturePair> Pairs, IReadOnly
         foreach (var (sequences, correlation) in cuts)
         {
             var found = Match(all, correlation, sequences);
-            if (found.Count == 0) break;
+            if (found.Count == 0) return new([], [], new(correlation, sequences, 0), []);
             var byChance = shuffled.Count == 0 ? 0 : shuffled.Average(sums => Match(sums, correlation, sequences).Count);
             if (byChance > ChanceShare * found.Count) continue;
             var pairs = found.Select(pair => new FeaturePair(pair.Source, pair.Target, pair.Correlation, heldOut.Correlation(pair.Source, pair.Target), all.Scale(pair.Source, pair.Target))).ToLookup(pair => Refutes(pair.HeldOut, Math.Min(heldOut.SourceSequences(pair.Source), heldOut.TargetSequences(pair.Target)), correlation));
