@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using DriftWatch.Analysis;
 
 namespace DriftWatch.Benchmarks.Detect;
 

@@ -1,3 +1,5 @@
+using DriftWatch.Analysis;
+
 namespace DriftWatch.Benchmarks.Detect;
 
 /// <summary>Random Fourier features of the kernel exp(−γ‖x − y‖²): φ(x) = (cos w·x, sin w·x)/√(R/2), w ~ N(0, 2γ). φ(x)·φ(y) ≈ k(x, y), and ‖φ(x)‖ = 1. Rahimi and Recht (2007).</summary>

@@ -1,3 +1,5 @@
+using DriftWatch.Analysis;
+
 namespace DriftWatch.Benchmarks.Detect;
 
 /// <summary>A way to detect drift: learns a baseline, then looks at windows in order. One instance for each run.</summary>

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 using DriftWatch.Alerts;
+using DriftWatch.Analysis;
 using DriftWatch.Analysis.Detection;
 using MathNet.Numerics.Distributions;
 

@@ -1,3 +1,4 @@
+using DriftWatch.Analysis;
 using DriftWatch.Analysis.Detection;
 
 namespace DriftWatch.Benchmarks.Detect;

@@ -1,3 +1,4 @@
+using DriftWatch.Analysis;
 using DriftWatch.Analysis.Windows;
 
 namespace DriftWatch.Benchmarks.Detect;

@@ -1,4 +1,6 @@
 using System.Numerics;
+using DriftWatch.Analysis;
+using DriftWatch.Analysis.Canonical.Fidelity;
 using DriftWatch.Analysis.Encoding;
 
 namespace DriftWatch.Benchmarks.Detect;

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using DriftWatch.Analysis.Activations;
 using DriftWatch.Analysis.Canonical;
+using DriftWatch.Analysis.Canonical.Fidelity;
 using DriftWatch.Analysis.Encoding;
 using DriftWatch.Analysis.Encoding.Formats;
 using DriftWatch.Analysis.Windows;

@@ -1,6 +1,6 @@
 using DriftWatch.Analysis.Encoding;
 
-namespace DriftWatch.Benchmarks.Detect;
+namespace DriftWatch.Analysis.Canonical.Fidelity;
 
 /// <summary>The control for "does training the dictionary matter?": random directions of length 1, as many and as sparse as the SAE's.</summary>
 internal static class RandomDictionary

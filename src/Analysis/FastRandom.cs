@@ -1,6 +1,6 @@
 using System.Numerics;
 
-namespace DriftWatch.Benchmarks.Detect;
+namespace DriftWatch.Analysis;
 
 /// <summary>xoshiro256**: seeded, quick, the same on every machine and runtime. Streams of different (seed, stream) are unrelated.</summary>
 internal sealed class FastRandom

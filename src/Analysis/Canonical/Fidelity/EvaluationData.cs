@@ -1,0 +1,72 @@
+using DriftWatch.Analysis.Activations;
+using DriftWatch.Analysis.Canonical.Fitting;
+
+namespace DriftWatch.Analysis.Canonical.Fidelity;
+
+/// <summary>Which of the paired sequences count, and samples of them: what is to be known before they are read through.</summary>
+/// <param name="Sequences">Sequences that count.</param>
+/// <param name="Rows">Their rows.</param>
+/// <param name="Evaluated">Drawn from the sequences that count: for figures that need all rows at once (SVCCA, CKA).</param>
+/// <param name="Calibration">Drawn from those that do not, or from those that count where there are no others: what the controls' means, scales and thresholds are taken from. The controls are then a little better than they should be, never worse.</param>
+/// <param name="Last">The last sequence that counts.</param>
+public sealed record EvaluationData(IPairedActivations Paired, bool HeldOutOnly, long Sequences, long Rows, SequenceSample Evaluated, SequenceSample Calibration, PairedSequence Last)
+{
+    /// <summary>Fewer sequences say nothing about the next one, and no interval.</summary>
+    public const int SequencesMinimum = 10;
+
+    private const int ChunkRows = 4096;
+
+    /// <param name="heldOutOnly">The map was fitted on this data: only the sequences count that were held out then.</param>
+    /// <exception cref="MalformedException">Too few sequences; reason <c>too-few</c>.</exception>
+    public static EvaluationData Survey(IPairedActivations paired, bool heldOutOnly, Action<long>? progress = null)
+    {
+        var (evaluated, others) = (new SequenceSample(paired.SourceWidth, paired.TargetWidth), new SequenceSample(paired.SourceWidth, paired.TargetWidth));
+        var (sequences, rows, all) = (0L, 0L, 0L);
+        PairedSequence? last = null;
+        foreach (var (ordinal, block, first, length) in SequencesOf(paired))
+        {
+            var sourceNS = block.SourceNS.AsSpan(first * paired.SourceWidth, length * paired.SourceWidth);
+            var targetNT = block.TargetNT.AsSpan(first * paired.TargetWidth, length * paired.TargetWidth);
+            progress?.Invoke(all += length);
+            if (heldOutOnly && !SequenceSplit.IsHeldOut(ordinal))
+            {
+                others.Add(ordinal, sourceNS, targetNT);
+                continue;
+            }
+            sequences++;
+            rows += length;
+            evaluated.Add(ordinal, sourceNS, targetNT);
+            last = new(ordinal, sourceNS.ToArray(), targetNT.ToArray());
+        }
+        if (last is null || sequences < SequencesMinimum)
+            throw new MalformedException("too-few", $"{sequences} {(heldOutOnly ? "held-out " : "")}sequences are too few to judge a map by; {SequencesMinimum} are needed{(heldOutOnly ? $", so {SequencesMinimum * SequenceSplit.HeldOutOneIn} of the data that the map was fitted on, or {SequencesMinimum} of other data" : "")}. One prompt is one sequence: without sequence_ids a file is one.");
+        return new(paired, heldOutOnly, sequences, rows, evaluated, others.Rows > 0 ? others : evaluated, last);
+    }
+
+    /// <summary>The sequences that count, some thousand rows at a time.</summary>
+    internal IEnumerable<EvaluatedChunk> Chunks()
+    {
+        var (source, target, sequences) = (new List<float>(), new List<float>(), new List<(long, int, int)>());
+        foreach (var (ordinal, block, first, rows) in SequencesOf(Paired))
+        {
+            if (HeldOutOnly && !SequenceSplit.IsHeldOut(ordinal)) continue;
+            sequences.Add((ordinal, target.Count / Paired.TargetWidth, rows));
+            source.AddRange(block.SourceNS.AsSpan(first * Paired.SourceWidth, rows * Paired.SourceWidth));
+            target.AddRange(block.TargetNT.AsSpan(first * Paired.TargetWidth, rows * Paired.TargetWidth));
+            if (target.Count / Paired.TargetWidth < ChunkRows) continue;
+            yield return new([.. source], [.. target], sequences);
+            (source, target, sequences) = ([], [], []);
+        }
+        if (sequences.Count > 0) yield return new([.. source], [.. target], sequences);
+    }
+
+    private static IEnumerable<(long Ordinal, PairedBlock Block, int First, int Rows)> SequencesOf(IPairedActivations paired)
+    {
+        var ordinal = 0L;
+        foreach (var block in paired.Blocks())
+            foreach (var (first, rows) in block.Sequences) yield return (ordinal++, block, first, rows);
+    }
+}
+
+/// <summary>Whole sequences that count: their ordinals, first rows and numbers of rows.</summary>
+internal sealed record EvaluatedChunk(float[] SourceNS, float[] TargetNT, IReadOnlyList<(long Ordinal, int First, int Rows)> Sequences);

@@ -1,0 +1,39 @@
+using DriftWatch.Analysis.Canonical.Fitting;
+
+namespace DriftWatch.Analysis.Canonical.Fidelity;
+
+/// <summary>Whole paired sequences, drawn evenly from a stream of any length into bounded memory: those with the lowest hashes of their ordinals.</summary>
+public sealed class SequenceSample(int sourceWidth, int targetWidth)
+{
+    public const int RowsMaximum = 8192;
+
+    // Rows of both sides together: 128 MiB.
+    private const int NumbersMaximum = 32 << 20;
+
+    private readonly PriorityQueue<PairedSequence, ulong> kept = new(Comparer<ulong>.Create((a, b) => b.CompareTo(a)));   // The highest first.
+
+    public int Rows { get; private set; }
+
+    /// <summary>In the order of the stream.</summary>
+    public IReadOnlyList<PairedSequence> Sequences => [.. kept.UnorderedItems.Select(item => item.Element).OrderBy(sequence => sequence.Ordinal)];
+
+    public void Add(long ordinal, ReadOnlySpan<float> sourceNS, ReadOnlySpan<float> targetNT)
+    {
+        var hash = Hash(ordinal);
+        if (IsFull && kept.TryPeek(out _, out var highest) && hash > highest) return;
+        kept.Enqueue(new(ordinal, sourceNS.ToArray(), targetNT.ToArray()), hash);
+        Rows += targetNT.Length / targetWidth;
+        while (Rows > RowsMost && kept.Count > 1) Rows -= kept.Dequeue().TargetNT.Length / targetWidth;
+    }
+
+    private int RowsMost => Math.Min(RowsMaximum, NumbersMaximum / (sourceWidth + targetWidth));
+    private bool IsFull => Rows >= RowsMost * 9 / 10;
+
+    public float[] SourceNS() => [.. Sequences.SelectMany(sequence => sequence.SourceNS)];
+    public float[] TargetNT() => [.. Sequences.SelectMany(sequence => sequence.TargetNT)];
+
+    private static ulong Hash(long ordinal) => new FastRandom(ordinal, stream: 5).NextBits();
+}
+
+/// <summary>The rows of one sequence on both sides.</summary>
+public sealed record PairedSequence(long Ordinal, float[] SourceNS, float[] TargetNT);
