@@ -23,7 +23,7 @@ internal sealed unsafe class Matrix<T> where T : unmanaged, INumber<T>
     public Span<T> Row(int row) => values.AsSpan(row * Columns, Columns);
 
     /// <summary>All of it, or the rows from the first on.</summary>
-    public MatrixView<T> View(int? rows = null) => new(Start, rows ?? Rows, Columns, Columns, 1);
+    public MatrixView<T> View(int? rows = null) => new(values, Start, rows ?? Rows, Columns, Columns, 1);
 
     public MatrixView<T> Transposed(int? rows = null) => View(rows).Transposed;
 
@@ -35,8 +35,9 @@ internal sealed unsafe class Matrix<T> where T : unmanaged, INumber<T>
     }
 }
 
-/// <summary>A part of a matrix, or its transpose; lives no longer than the matrix.</summary>
-internal readonly unsafe struct MatrixView<T>(T* start, int rows, int columns, int rowStride, int columnStride) where T : unmanaged
+/// <summary>A part of a matrix, or its transpose.</summary>
+/// <param name="numbers">The matrix's own: who works on the addresses keeps them alive (<see cref="KeepAlive"/>), since the collector does not see addresses.</param>
+internal readonly unsafe struct MatrixView<T>(T[] numbers, T* start, int rows, int columns, int rowStride, int columnStride) where T : unmanaged
 {
     public int Rows => rows;
     public int Columns => columns;
@@ -45,7 +46,10 @@ internal readonly unsafe struct MatrixView<T>(T* start, int rows, int columns, i
 
     public T* At(int row, int column) => start + (long)row * rowStride + (long)column * columnStride;
 
-    public MatrixView<T> Transposed => new(start, columns, rows, columnStride, rowStride);
+    public MatrixView<T> Transposed => new(numbers, start, columns, rows, columnStride, rowStride);
 
-    public MatrixView<T> Part(int firstRow, int firstColumn, int rowCount, int columnCount) => new(At(firstRow, firstColumn), rowCount, columnCount, rowStride, columnStride);
+    public MatrixView<T> Part(int firstRow, int firstColumn, int rowCount, int columnCount) => new(numbers, At(firstRow, firstColumn), rowCount, columnCount, rowStride, columnStride);
+
+    /// <summary>The numbers stay in memory until here.</summary>
+    public void KeepAlive() => GC.KeepAlive(numbers);
 }

@@ -25,6 +25,9 @@ internal sealed unsafe class Products<T>(int threads) where T : unmanaged, INumb
             var depth = Math.Min(DepthMaximum, a.Columns - first);
             AddChunk(c, alpha, a.Part(0, first, a.Rows, depth), b.Part(first, 0, depth, b.Columns), upperOnly);
         }
+        c.KeepAlive();
+        a.KeepAlive();
+        b.KeepAlive();
     }
 
     private void AddChunk(MatrixView<T> c, T alpha, MatrixView<T> a, MatrixView<T> b, bool upperOnly)
