@@ -8,39 +8,34 @@ namespace DriftWatch.Analysis.Canonical.Fidelity;
 /// <param name="Rows">Their rows.</param>
 /// <param name="Evaluated">Drawn from the sequences that count: for figures that need all rows at once (SVCCA, CKA).</param>
 /// <param name="Calibration">Drawn from those that do not, or from those that count where there are no others: what the controls' means, scales and thresholds are taken from. The controls are then a little better than they should be, never worse.</param>
-/// <param name="Last">The last sequence that counts.</param>
-public sealed record EvaluationData(IPairedActivations Paired, bool HeldOutOnly, long Sequences, long Rows, SequenceSample Evaluated, SequenceSample Calibration, PairedSequence Last)
+public sealed record EvaluationData(IPairedActivations Paired, bool HeldOutOnly, long Sequences, long Rows, SequenceSample Evaluated, SequenceSample Calibration)
 {
     /// <summary>Fewer sequences say nothing about the next one, and no interval.</summary>
     public const int SequencesMinimum = 10;
 
     private const int ChunkRows = 4096;
 
-    /// <param name="heldOutOnly">The map was fitted on this data: only the sequences count that were held out then.</param>
-    /// <exception cref="MalformedException">Too few sequences; reason <c>too-few</c>.</exception>
-    public static EvaluationData Survey(IPairedActivations paired, bool heldOutOnly, Action<long>? progress = null)
+    /// <param name="card">Of the map: if it was fitted on this very data, only the sequences count that were held out then.</param>
+    /// <exception cref="MalformedException">Too few sequences, or none that the map has not seen; reason <c>too-few</c>.</exception>
+    public static EvaluationData Survey(IPairedActivations paired, TransformCard card, Action<long>? progress = null)
     {
-        var (evaluated, others) = (new SequenceSample(paired.SourceWidth, paired.TargetWidth), new SequenceSample(paired.SourceWidth, paired.TargetWidth));
-        var (sequences, rows, all) = (0L, 0L, 0L);
-        PairedSequence? last = null;
-        foreach (var (ordinal, block, first, length) in SequencesOf(paired))
+        SequenceSample New() => new(paired.SourceWidth, paired.TargetWidth);
+        var (every, heldOut, others) = (New(), New(), New());
+        var found = FittingPass.Over(paired, holdOut: true, "", null, sequence =>
         {
-            var sourceNS = block.SourceNS.AsSpan(first * paired.SourceWidth, length * paired.SourceWidth);
-            var targetNT = block.TargetNT.AsSpan(first * paired.TargetWidth, length * paired.TargetWidth);
-            progress?.Invoke(all += length);
-            if (heldOutOnly && !SequenceSplit.IsHeldOut(ordinal))
-            {
-                others.Add(ordinal, sourceNS, targetNT);
-                continue;
-            }
-            sequences++;
-            rows += length;
-            evaluated.Add(ordinal, sourceNS, targetNT);
-            last = new(ordinal, sourceNS.ToArray(), targetNT.ToArray());
-        }
-        if (last is null || sequences < SequencesMinimum)
-            throw new MalformedException("too-few", $"{sequences} {(heldOutOnly ? "held-out " : "")}sequences are too few to judge a map by; {SequencesMinimum} are needed{(heldOutOnly ? $", so {SequencesMinimum * SequenceSplit.HeldOutOneIn} of the data that the map was fitted on, or {SequencesMinimum} of other data" : "")}. One prompt is one sequence: without sequence_ids a file is one.");
-        return new(paired, heldOutOnly, sequences, rows, evaluated, others.Rows > 0 ? others : evaluated, last);
+            every.Add(sequence);
+            (sequence.HeldOut ? heldOut : others).Add(sequence);
+            progress?.Invoke(sequence.Rows);
+        }, CancellationToken.None);
+        var fittedOnIt = card.Data == found.Hash;
+        if (fittedOnIt && card.Sequences > found.Sequences)
+            throw new MalformedException("too-few", $"the map was fitted on all {card.Sequences} sequences of this data, with none held out. Judge it by other data, or fit it with some held out.");
+        var sequences = fittedOnIt ? found.HeldOutSequences : found.Sequences + found.HeldOutSequences;
+        if (sequences < SequencesMinimum)
+            throw new MalformedException("too-few", $"{sequences} {(fittedOnIt ? "held-out " : "")}sequences are too few to judge a map by; {SequencesMinimum} are needed{(fittedOnIt ? $", so {SequencesMinimum * SequenceSplit.HeldOutOneIn} of the data that the map was fitted on, or {SequencesMinimum} of other data" : "")}. One prompt is one sequence: without sequence_ids a file is one.");
+        return fittedOnIt
+            ? new(paired, true, sequences, found.HeldOutRows, heldOut, others)
+            : new(paired, false, sequences, found.Rows + found.HeldOutRows, every, every);
     }
 
     /// <summary>The sequences that count, some thousand rows at a time.</summary>

@@ -1,7 +1,9 @@
+using DriftWatch.Analysis.Canonical.Fitting;
+
 namespace DriftWatch.Analysis.Canonical.Fidelity;
 
 /// <summary>Linear centred kernel alignment, ‖XᵀY‖² / (‖XᵀX‖ ‖YᵀY‖) with centred columns and Frobenius norms (Kornblith et al. 2019): 1 for the same rows up to rotation, shift and scale.</summary>
-public static class LinearCka
+internal static class LinearCka
 {
     /// <returns>0 to 1; 0 where a side does not vary.</returns>
     public static double Of(PairMoments moments)
@@ -11,10 +13,10 @@ public static class LinearCka
         return scale > 0 ? Squares(xy) / scale : 0;
     }
 
-    private static double Squares(double[] values)
+    private static double Squares(Matrix<double> matrix)
     {
         var sum = 0.0;
-        foreach (var value in values) sum += value * value;
+        foreach (var value in matrix.Values) sum += value * value;
         return sum;
     }
 }

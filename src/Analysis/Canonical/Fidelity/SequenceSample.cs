@@ -17,12 +17,12 @@ public sealed class SequenceSample(int sourceWidth, int targetWidth)
     /// <summary>In the order of the stream.</summary>
     public IReadOnlyList<PairedSequence> Sequences => [.. kept.UnorderedItems.Select(item => item.Element).OrderBy(sequence => sequence.Ordinal)];
 
-    public void Add(long ordinal, ReadOnlySpan<float> sourceNS, ReadOnlySpan<float> targetNT)
+    internal void Add(FittingPass.Sequence sequence)
     {
-        var hash = Hash(ordinal);
+        var hash = Hash(sequence.Ordinal);
         if (IsFull && kept.TryPeek(out _, out var highest) && hash > highest) return;
-        kept.Enqueue(new(ordinal, sourceNS.ToArray(), targetNT.ToArray()), hash);
-        Rows += targetNT.Length / targetWidth;
+        kept.Enqueue(new(sequence.Ordinal, sequence.SourceNS.ToArray(), sequence.TargetNT.ToArray()), hash);
+        Rows += sequence.Rows;
         while (Rows > RowsMost && kept.Count > 1) Rows -= kept.Dequeue().TargetNT.Length / targetWidth;
     }
 

@@ -1,3 +1,4 @@
+using DriftWatch.Analysis.Canonical.Fitting;
 using DriftWatch.Analysis.Encoding;
 
 namespace DriftWatch.Analysis.Canonical.Fidelity;
@@ -14,24 +15,25 @@ internal static class SpaceLikeness
     private const int IntervalWidthMaximum = 256;
     private const int WidthMaximum = 1024;
 
-    public static (Estimate? Svcca, Estimate? Cka)[] Of(SequenceSample sample, IReadOnlyList<IMappedView> views, SparseAutoencoder reference)
+    public static (Estimate? Svcca, Estimate? Cka)[] Of(SequenceSample sample, IReadOnlyList<IMappedView> views, SparseAutoencoder reference, int threads)
     {
         var result = new (Estimate?, Estimate?)[views.Count];
         if (reference.Width > WidthMaximum) return result;
-        for (var v = 0; v < views.Count; v++) result[v] = Of(MomentsOf(sample, views[v], reference, v == 0 && reference.Width <= IntervalWidthMaximum ? Groups : 1));
+        var products = new Products<double>(threads);
+        for (var v = 0; v < views.Count; v++) result[v] = Of(MomentsOf(sample, views[v], reference, v == 0 && reference.Width <= IntervalWidthMaximum ? Groups : 1, products));
         return result;
     }
 
     private static (Estimate, Estimate) Of(PairMoments[] groups)
     {
         var all = new PairMoments(groups[0].P, groups[0].Q);
-        foreach (var group in groups) all.Add(group, 1);
+        foreach (var group in groups) all.Add(group);
         var (svcca, cka) = (Svcca.Of(all), LinearCka.Of(all));
         if (groups.Length == 1) return (new(svcca, svcca, svcca), new(cka, cka, cka));
         var without = groups.Select(group =>
         {
             var rest = new PairMoments(group.P, group.Q);
-            rest.Add(all, 1);
+            rest.Add(all);
             rest.Add(group, -1);
             return (Svcca: Svcca.Of(rest), Cka: LinearCka.Of(rest));
         }).ToArray();
@@ -46,14 +48,14 @@ internal static class SpaceLikeness
         return new(value, Math.Max(0, value - 1.96 * error), Math.Min(1, value + 1.96 * error));
     }
 
-    private static PairMoments[] MomentsOf(SequenceSample sample, IMappedView view, SparseAutoencoder reference, int groups)
+    private static PairMoments[] MomentsOf(SequenceSample sample, IMappedView view, SparseAutoencoder reference, int groups, Products<double> products)
     {
         var moments = Enumerable.Range(0, Math.Min(groups, sample.Sequences.Count)).Select(_ => new PairMoments(reference.Width, reference.Width)).ToArray();
         var (mapped, reconstruction, at) = (new MappedRows(), new Reconstruction(reference), 0);
         foreach (var sequence in sample.Sequences)
         {
             view.Map(sequence.SourceNS, mapped);
-            moments[at++ % moments.Length].Add(view.MapsRows ? mapped.Rows(sequence.TargetNT.Length) : Decoded(sequence.TargetNT, mapped, reference, reconstruction), sequence.TargetNT);
+            moments[at++ % moments.Length].Add(view.MapsRows ? mapped.Rows(sequence.TargetNT.Length) : Decoded(sequence.TargetNT, mapped, reference, reconstruction), sequence.TargetNT, products);
         }
         return moments;
     }

@@ -19,6 +19,7 @@ public sealed class TransformEvaluation
     private readonly MappedRows previous = new();
     private readonly NativeSums native;
     private readonly Reconstruction reconstruction;
+    private readonly int threads;
     private readonly double fvuRandom;
 
     private TransformEvaluation(EvaluationData data, IMappedView map, IEncoder reference, IEncoder? source, int threads)
@@ -31,6 +32,7 @@ public sealed class TransformEvaluation
         shuffledSums = new(sae);
         native = new(sae.Width, sae.Features);
         reconstruction = new(sae);
+        this.threads = threads;
         fvuRandom = FidelityControls.RandomFvu(data, reference, threads);
     }
 
@@ -50,8 +52,10 @@ public sealed class TransformEvaluation
 
     private void Measure(Action<long>? progress)
     {
-        views[0].Map(data.Last.SourceNS, previous);
-        var previousRows = data.Last.TargetNT.Length / reference.Dictionary.Width;
+        // Before the first sequence: some other one.
+        var some = data.Evaluated.Sequences[^1];
+        views[0].Map(some.SourceNS, previous);
+        var previousRows = some.TargetNT.Length / reference.Dictionary.Width;
         var (codes, weightsL, done) = (new SparseCodes(), new double[Resampling.Lanes], 0L);
         foreach (var chunk in data.Chunks())
         {
@@ -96,7 +100,7 @@ public sealed class TransformEvaluation
         var shuffled = FidelityLanes.Of(native, shuffledSums, measured);
         FidelityLanes[] rivals = [.. views.Zip(lanes).Skip(1).Where(entry => entry.First.Name != FidelityControls.Identity).Select(entry => entry.Second), shuffled];
         var scores = Resampling.Interval(Grading.Scores(lanes[0], rivals, fvuNativeL));
-        var likeness = SpaceLikeness.Of(data.Evaluated, views, reference.Dictionary);
+        var likeness = SpaceLikeness.Of(data.Evaluated, views, reference.Dictionary, threads);
         return new(
             Grading.Of(scores.Value, fvuNativeL[0], fvuRandom), scores, data.HeldOutOnly, data.Rows, data.Sequences, reference.Dictionary.Features, measured.Length,
             Resampling.Interval(fvuNativeL), fvuRandom, native.FiredL[0] / native.RowsL[0], views[0].MapsRows,

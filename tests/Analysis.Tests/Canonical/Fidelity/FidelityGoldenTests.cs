@@ -16,12 +16,13 @@ public sealed class FidelityGoldenTests
     {
         foreach (var expected in numbers["likeness"]!.AsArray().Select(node => node!))
         {
+            var products = new Analysis.Canonical.Fitting.Products<double>(1);
             var moments = new PairMoments((int)Number(expected, "p"), (int)Number(expected, "q"));
             var (x, y) = (Numbers(expected, "x"), Numbers(expected, "y"));
             // In two parts, as sequences come.
             var rows = x.Length / moments.P;
-            moments.Add(x.AsSpan(0, rows / 3 * moments.P), y.AsSpan(0, rows / 3 * moments.Q));
-            moments.Add(x.AsSpan(rows / 3 * moments.P), y.AsSpan(rows / 3 * moments.Q));
+            moments.Add(x.AsSpan(0, rows / 3 * moments.P), y.AsSpan(0, rows / 3 * moments.Q), products);
+            moments.Add(x.AsSpan(rows / 3 * moments.P), y.AsSpan(rows / 3 * moments.Q), products);
 
             Assert.Equal(Number(expected, "svcca"), Svcca.Of(moments), 1e-4);
             Assert.Equal(Number(expected, "cka"), LinearCka.Of(moments), 1e-4);
@@ -49,7 +50,7 @@ public sealed class FidelityGoldenTests
         var reference = new CpuEncoder(sae, 1);
         var map = new AffineTransform(Numbers(expected, "a"), Numbers(expected, "b"), null, "some");
 
-        var report = TransformEvaluation.Run(EvaluationData.Survey(paired, heldOutOnly: false), new ActivationView("map", map, reference), reference, null, 1);
+        var report = TransformEvaluation.Run(EvaluationData.Survey(paired, new("affine")), new ActivationView("map", map, reference), reference, null, 1);
 
         Assert.Equal((rows, sequences, (int)Number(expected, "measured")), (report.Rows, report.Sequences, report.FeaturesMeasured));
         foreach (var (name, value) in new (string, double)[]

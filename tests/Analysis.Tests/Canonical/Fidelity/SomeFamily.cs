@@ -1,8 +1,8 @@
 using DriftWatch.Analysis.Canonical;
 using DriftWatch.Analysis.Canonical.Fidelity;
+using DriftWatch.Analysis.Canonical.Fitting;
 using DriftWatch.Analysis.Encoding;
 using DriftWatch.Analysis.Tests.Canonical.Fitting;
-using MathNet.Numerics.LinearAlgebra;
 
 namespace DriftWatch.Analysis.Tests.Canonical.Fidelity;
 
@@ -50,21 +50,23 @@ internal sealed class SomeFamily
 
     public float[] Unrelated() => RowsOf(ownNF, Directions(Width), Width);
 
-    public FidelityReport Evaluate(float[] sourceND, int width, ITransform map, CpuEncoder? reference = null, int sequencesOfBlock = 64, bool heldOutOnly = true) =>
-        Evaluate(sourceND, width, new ActivationView("map", map, reference ?? Reference), null, reference ?? Reference, sequencesOfBlock, heldOutOnly);
+    /// <summary>By the sequences that the map's card says were held out, or by all.</summary>
+    public FidelityReport Evaluate(float[] sourceND, int width, ITransform map, CpuEncoder? reference = null, int sequencesOfBlock = 64, bool otherData = false) =>
+        Evaluate(sourceND, width, new ActivationView("map", map, reference ?? Reference), null, reference ?? Reference, sequencesOfBlock, otherData ? null : map.Card);
 
-    public FidelityReport Evaluate(float[] sourceND, int width, IMappedView view, CpuEncoder? source, CpuEncoder reference, int sequencesOfBlock = 64, bool heldOutOnly = true) =>
-        TransformEvaluation.Run(EvaluationData.Survey(new PairedArrays(sourceND, width, ReferenceND, Width, sequenceOfN, sequencesOfBlock), heldOutOnly), view, reference, source, 1);
+    public FidelityReport Evaluate(float[] sourceND, int width, IMappedView view, CpuEncoder? source, CpuEncoder reference, int sequencesOfBlock = 64, TransformCard? card = null) =>
+        TransformEvaluation.Run(EvaluationData.Survey(Pairs(sourceND, width, sequencesOfBlock), card ?? new("some")), view, reference, source, 1);
 
     /// <summary>Ridge regression on the sequences that are not held out.</summary>
-    public AffineTransform Ridge(float[] sourceND, int width)
+    public ITransform Ridge(float[] sourceND, int width, bool holdOut = true)
     {
-        int[] rows = [.. Enumerable.Range(0, Rows).Where(row => !Analysis.Canonical.Fitting.SequenceSplit.IsHeldOut(row / RowsEach))];
-        var x = Matrix<double>.Build.Dense(rows.Length, width + 1, (row, i) => i == width ? 1 : sourceND[rows[row] * width + i]);
-        var y = Matrix<double>.Build.Dense(rows.Length, Width, (row, i) => ReferenceND[rows[row] * Width + i]);
-        var a = (x.TransposeThisAndMultiply(x) + Matrix<double>.Build.DenseIdentity(width + 1)).Solve(x.TransposeThisAndMultiply(y));
-        return new([.. Enumerable.Range(0, width * Width).Select(i => (float)a[i / Width, i % Width])], [.. Enumerable.Range(0, Width).Select(i => (float)a[width, i])], null, "ridge");
+        using var file = new MemoryStream();
+        TransformFit.Learn(Pairs(sourceND, width), new("affine") { HoldOut = holdOut, Threads = 1 }).Write(file);
+        file.Position = 0;
+        return TransformFile.Read(file, "some.safetensors");
     }
+
+    private PairedArrays Pairs(float[] sourceND, int width, int sequencesOfBlock = 64) => new(sourceND, width, ReferenceND, Width, sequenceOfN, sequencesOfBlock);
 
     /// <summary>Zipf-like rates, 15 % and less, three features a row; magnitudes around 3.</summary>
     private float[] Stream()

@@ -2,6 +2,7 @@ using System.Text.Json;
 using DriftWatch.Analysis.Activations;
 using DriftWatch.Analysis.Canonical;
 using DriftWatch.Analysis.Canonical.Fidelity;
+using DriftWatch.Analysis.Canonical.Fitting;
 using DriftWatch.Analysis.Encoding;
 using DriftWatch.Analysis.Tests.Canonical.Fitting;
 
@@ -75,7 +76,7 @@ public sealed class TransformEvaluationTests
     {
         var family = new SomeFamily(4);
 
-        var report = family.Evaluate(family.ReferenceND, SomeFamily.Width, new IdentityTransform(SomeFamily.Width), heldOutOnly: false);
+        var report = family.Evaluate(family.ReferenceND, SomeFamily.Width, new IdentityTransform(SomeFamily.Width));
 
         Assert.Equal((1.0, 1.0, 1.0), (report.Score.Value, report.Map.R2.Value, report.Map.SupportF1.Value));
         Assert.Equal(report.FvuNative.Value, report.Map.FvuThrough.Value, 1e-12);
@@ -106,7 +107,7 @@ public sealed class TransformEvaluationTests
         var map = family.Ridge(rotated, SomeFamily.Width);
 
         Assert.Equal((SomeFamily.Sequences / 10, true), family.Evaluate(rotated, SomeFamily.Width, map) is var held ? ((int)held.Sequences, held.HeldOutOnly) : default);
-        Assert.Equal((SomeFamily.Rows, false), family.Evaluate(rotated, SomeFamily.Width, map, heldOutOnly: false) is var all ? ((int)all.Rows, all.HeldOutOnly) : default);
+        Assert.Equal((SomeFamily.Rows, false), family.Evaluate(rotated, SomeFamily.Width, map, otherData: true) is var all ? ((int)all.Rows, all.HeldOutOnly) : default);
     }
 
     [Fact]
@@ -116,7 +117,7 @@ public sealed class TransformEvaluationTests
         var half = family.Half();
         var map = family.Ridge(half, SomeFamily.Width);
 
-        var (few, many) = (family.Evaluate(half, SomeFamily.Width, map), family.Evaluate(half, SomeFamily.Width, map, heldOutOnly: false));
+        var (few, many) = (family.Evaluate(half, SomeFamily.Width, map), family.Evaluate(half, SomeFamily.Width, map, otherData: true));
 
         foreach (var figure in new Func<FidelityReport, Estimate>[] { report => report.Score, report => report.Map.R2, report => report.Map.CorrelationMean, report => report.Map.SupportF1, report => report.Map.Svcca!, report => report.Map.Cka! })
         {
@@ -135,8 +136,9 @@ public sealed class TransformEvaluationTests
         var silent = new CpuEncoder(family.Reference.Dictionary with { ThresholdF = [.. Enumerable.Repeat(1e9f, SomeFamily.Features)] }, 1);
         var identity = new IdentityTransform(SomeFamily.Width);
 
-        Assert.Contains("9 sequences are too few to judge a map by; 10 are needed", Refusal(() => EvaluationData.Survey(few, heldOutOnly: false)), StringComparison.Ordinal);
-        Assert.Contains("so 100 of the data that the map was fitted on", Refusal(() => EvaluationData.Survey(few, heldOutOnly: true)), StringComparison.Ordinal);
+        Assert.Contains("9 sequences are too few to judge a map by; 10 are needed", Refusal(() => EvaluationData.Survey(few, new("some"))), StringComparison.Ordinal);
+        Assert.Contains("1 held-out sequences are too few to judge a map by; 10 are needed, so 100 of the data that the map was fitted on", Refusal(() => EvaluationData.Survey(few, new("some") { Data = FittingPass.Over(few, true, "", null, _ => { }, default).Hash })), StringComparison.Ordinal);
+        Assert.Contains("fitted on all 200 sequences of this data, with none held out", Refusal(() => family.Evaluate(family.ReferenceND, SomeFamily.Width, family.Ridge(family.ReferenceND, SomeFamily.Width, holdOut: false))), StringComparison.Ordinal);
         Assert.Contains($"width {SomeFamily.Width} and the reference dictionary {width}", Refusal(() => family.Evaluate(family.ReferenceND, SomeFamily.Width, identity, dictionary)), StringComparison.Ordinal);
         Assert.Contains("no feature of the reference dictionary fires", Refusal(() => family.Evaluate(family.ReferenceND, SomeFamily.Width, identity, silent)), StringComparison.Ordinal);
     }
