@@ -17,7 +17,7 @@ public sealed record EvaluationData(IPairedActivations Paired, bool HeldOutOnly,
 
     /// <param name="card">Of the map: if it was fitted on this very data, only the sequences count that were held out then.</param>
     /// <exception cref="MalformedException">Too few sequences, or none that the map has not seen; reason <c>too-few</c>.</exception>
-    public static EvaluationData Survey(IPairedActivations paired, TransformCard card, Action<long>? progress = null)
+    public static EvaluationData Survey(IPairedActivations paired, TransformCard card, Action<long>? progress = null, CancellationToken stopping = default)
     {
         SequenceSample New() => new(paired.SourceWidth, paired.TargetWidth);
         var (every, heldOut, others) = (New(), New(), New());
@@ -26,7 +26,7 @@ public sealed record EvaluationData(IPairedActivations Paired, bool HeldOutOnly,
             every.Add(sequence);
             (sequence.HeldOut ? heldOut : others).Add(sequence);
             progress?.Invoke(sequence.Rows);
-        }, CancellationToken.None);
+        }, stopping);
         var fittedOnIt = card.Data == found.Hash;
         if (fittedOnIt && card.Sequences > found.Sequences)
             throw new MalformedException("too-few", $"the map was fitted on all {card.Sequences} sequences of this data, with none held out. Judge it by other data, or fit it with some held out.");

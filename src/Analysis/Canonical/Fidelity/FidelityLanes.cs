@@ -59,8 +59,8 @@ internal sealed class FidelityLanes
         var sorted = Correlations.Order().ToArray();
         return new(
             Resampling.Interval(R2), mapsRows && double.IsFinite(FvuMapped[0]) ? Resampling.Interval(FvuMapped) : null, Resampling.Interval(FvuThrough),
-            Resampling.Interval(CorrelationMean), Resampling.Interval(CorrelationMedian), [.. Enumerable.Range(1, 9).Select(decile => Quantile(sorted, decile / 10.0))], Resampling.Interval(MatchedShare),
-            Resampling.Interval(Precision), Resampling.Interval(Recall), Resampling.Interval(SupportF1), Resampling.Interval(L0), svcca, cka);
+            Resampling.Interval(CorrelationMean).Within(0, 1), Resampling.Interval(CorrelationMedian).Within(-1, 1), [.. Enumerable.Range(1, 9).Select(decile => Quantile(sorted, decile / 10.0))], Resampling.Interval(MatchedShare).Within(0, 1),
+            Resampling.Interval(Precision).Within(0, 1), Resampling.Interval(Recall).Within(0, 1), Resampling.Interval(SupportF1).Within(0, 1), Resampling.Interval(L0), svcca, cka);
     }
 
     /// <summary>Pearson's, over all rows of the lane; 0 where a side does not vary.</summary>

@@ -74,4 +74,8 @@ public static class Resampling
 }
 
 /// <summary>A figure and its 95 % interval over sequences.</summary>
-public sealed record Estimate(double Value, double Low, double High);
+public sealed record Estimate(double Value, double Low, double High)
+{
+    /// <summary>For a figure that cannot lie outside.</summary>
+    public Estimate Within(double least, double most) => new(Value, Math.Clamp(Low, least, most), Math.Clamp(High, least, most));
+}

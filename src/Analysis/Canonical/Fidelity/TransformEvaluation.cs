@@ -41,16 +41,16 @@ public sealed class TransformEvaluation
     /// <param name="source">Of a map of features: encodes with the source's own dictionary.</param>
     /// <param name="progress">Told how many of the rows that count have been measured.</param>
     /// <exception cref="MalformedException">The data does not fit or says nothing; reasons <c>wrong-width</c>, <c>too-few</c>.</exception>
-    public static FidelityReport Run(EvaluationData data, IMappedView map, IEncoder reference, IEncoder? source, int threads, Action<long>? progress = null)
+    public static FidelityReport Run(EvaluationData data, IMappedView map, IEncoder reference, IEncoder? source, int threads, Action<long>? progress = null, CancellationToken stopping = default)
     {
         if (reference.Dictionary.Width != data.Paired.TargetWidth)
             throw new MalformedException("wrong-width", $"the target rows have width {data.Paired.TargetWidth} and the reference dictionary {reference.Dictionary.Width}. Give target rows of the model and hook that the dictionary was trained on");
         var evaluation = new TransformEvaluation(data, map, reference, source, threads);
-        evaluation.Measure(progress);
+        evaluation.Measure(progress, stopping);
         return evaluation.Report();
     }
 
-    private void Measure(Action<long>? progress)
+    private void Measure(Action<long>? progress, CancellationToken stopping)
     {
         // Before the first sequence: some other one.
         var some = data.Evaluated.Sequences[^1];
@@ -59,6 +59,7 @@ public sealed class TransformEvaluation
         var (codes, weightsL, done) = (new SparseCodes(), new double[Resampling.Lanes], 0L);
         foreach (var chunk in data.Chunks())
         {
+            stopping.ThrowIfCancellationRequested();
             WholeRows.Encode(reference, chunk.TargetNT, codes);
             var errorN = NativeErrors(chunk.TargetNT, codes);
             for (var v = 0; v < views.Count; v++) views[v].Map(chunk.SourceNS, mapped[v]);
@@ -99,7 +100,7 @@ public sealed class TransformEvaluation
         var lanes = sums.Select(sum => FidelityLanes.Of(native, sum, measured)).ToArray();
         var shuffled = FidelityLanes.Of(native, shuffledSums, measured);
         FidelityLanes[] rivals = [.. views.Zip(lanes).Skip(1).Where(entry => entry.First.Name != FidelityControls.Identity).Select(entry => entry.Second), shuffled];
-        var scores = Resampling.Interval(Grading.Scores(lanes[0], rivals, fvuNativeL));
+        var scores = Resampling.Interval(Grading.Scores(lanes[0], rivals, fvuNativeL)).Within(0, 1);
         var likeness = SpaceLikeness.Of(data.Evaluated, views, reference.Dictionary, threads);
         return new(
             Grading.Of(scores.Value, fvuNativeL[0], fvuRandom), scores, data.HeldOutOnly, data.Rows, data.Sequences, reference.Dictionary.Features, measured.Length,
