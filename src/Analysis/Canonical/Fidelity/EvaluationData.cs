@@ -15,6 +15,9 @@ public sealed record EvaluationData(IPairedActivations Paired, bool HeldOutOnly,
 
     private const int ChunkRows = 4096;
 
+    /// <summary>The map was learned from the very sequences that count.</summary>
+    public bool Seen { get; private init; }
+
     /// <param name="card">Of the map: if it was fitted on this very data, only the sequences count that were held out then.</param>
     /// <exception cref="MalformedException">Too few sequences, or none that the map has not seen; reason <c>too-few</c>.</exception>
     public static EvaluationData Survey(IPairedActivations paired, TransformCard card, Action<long>? progress = null, CancellationToken stopping = default)
@@ -28,14 +31,17 @@ public sealed record EvaluationData(IPairedActivations Paired, bool HeldOutOnly,
             progress?.Invoke(sequence.Rows);
         }, stopping);
         var fittedOnIt = card.Data == found.Hash;
-        if (fittedOnIt && card.Sequences > found.Sequences)
+        var seen = fittedOnIt && card.Sequences > found.Sequences;
+        // A feature-map has one number for a pair, chosen by all sequences: on these its figures are a little too good, which is said. A map of activations may have learned them by heart.
+        if (seen && card.Kind != FeatureMapFile.Kind)
             throw new MalformedException("too-few", $"the map was fitted on all {card.Sequences} sequences of this data, with none held out. Judge it by other data, or fit it with some held out.");
-        var sequences = fittedOnIt ? found.HeldOutSequences : found.Sequences + found.HeldOutSequences;
+        var heldOutOnly = fittedOnIt && !seen;
+        var sequences = heldOutOnly ? found.HeldOutSequences : found.Sequences + found.HeldOutSequences;
         if (sequences < SequencesMinimum)
-            throw new MalformedException("too-few", $"{sequences} {(fittedOnIt ? "held-out " : "")}sequences are too few to judge a map by; {SequencesMinimum} are needed{(fittedOnIt ? $", so {SequencesMinimum * SequenceSplit.HeldOutOneIn} of the data that the map was fitted on, or {SequencesMinimum} of other data" : "")}. One prompt is one sequence: without sequence_ids a file is one.");
-        return fittedOnIt
+            throw new MalformedException("too-few", $"{sequences} {(heldOutOnly ? "held-out " : "")}sequences are too few to judge a map by; {SequencesMinimum} are needed{(heldOutOnly ? $", so {SequencesMinimum * SequenceSplit.HeldOutOneIn} of the data that the map was fitted on, or {SequencesMinimum} of other data" : "")}. One prompt is one sequence: without sequence_ids a file is one.");
+        return heldOutOnly
             ? new(paired, true, sequences, found.HeldOutRows, heldOut, others)
-            : new(paired, false, sequences, found.Rows + found.HeldOutRows, every, every);
+            : new(paired, false, sequences, found.Rows + found.HeldOutRows, every, every) { Seen = seen };
     }
 
     /// <summary>The sequences that count, some thousand rows at a time.</summary>

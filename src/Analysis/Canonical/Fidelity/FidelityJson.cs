@@ -13,6 +13,7 @@ public static class FidelityJson
             report.Rows,
             report.Sequences,
             report.HeldOutOnly,
+            report.Seen,
             Score = Rounded(report.Score.Value),
             ScoreInterval = new[] { Rounded(report.Score.Low), Rounded(report.Score.High) },
             R2 = Rounded(report.Map.R2.Value),

@@ -5,7 +5,7 @@ namespace DriftWatch.Analysis.Canonical.Fidelity;
 /// The score is the mean of four shares. Each is the share of the way from the best control (mean only, random orthogonal map, random dictionary, shuffled pairing) to what native rows would give,
 /// of one figure: mean feature correlation, matched share, support F1, and FVU through the map (native rows give the reference's own FVU). A share is 0 where the control is as good.
 /// Cut-offs, from families whose overlap is known: A 0.75 (the same features in a turned space: 0.85 to 1), B 0.55 (the same features in a fresh space, by a feature map: 0.6), C 0.35 (half of the features shared: 0.45;
-/// a small model distilled from a larger one: 0.4), D 0.2, E 0.1, below it F (unrelated models: 0). Mean and not median correlation: with half the features carried well the median jumps from 0 to that of the good half.
+/// a small model distilled from a larger one: 0.4), D 0.2 (half of the features, by a feature map: 0.33), E 0.1, below it F (unrelated models: 0). Mean and not median correlation: with half the features carried well the median jumps from 0 to that of the good half.
 /// R², SVCCA and CKA do not count: the first misses features that carry little variance, the others are the same for a map and its rotation.
 /// A dictionary that leaves more than half of what a random dictionary of its size and sparsity leaves unexplained of the target's rows is no reference: F, whatever the map.
 /// </remarks>

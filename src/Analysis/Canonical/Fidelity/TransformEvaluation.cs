@@ -103,7 +103,7 @@ public sealed class TransformEvaluation
         var scores = Resampling.Interval(Grading.Scores(lanes[0], rivals, fvuNativeL)).Within(0, 1);
         var likeness = SpaceLikeness.Of(data.Evaluated, views, reference.Dictionary, threads);
         return new(
-            Grading.Of(scores.Value, fvuNativeL[0], fvuRandom), scores, data.HeldOutOnly, data.Rows, data.Sequences, reference.Dictionary.Features, measured.Length,
+            Grading.Of(scores.Value, fvuNativeL[0], fvuRandom), scores, data.HeldOutOnly, data.Seen, data.Rows, data.Sequences, reference.Dictionary.Features, measured.Length,
             Resampling.Interval(fvuNativeL), fvuRandom, native.FiredL[0] / native.RowsL[0], views[0].MapsRows,
             lanes[0].Figures(views[0].MapsRows, likeness[0].Svcca, likeness[0].Cka),
             [

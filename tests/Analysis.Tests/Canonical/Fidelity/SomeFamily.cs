@@ -66,7 +66,7 @@ internal sealed class SomeFamily
         return TransformFile.Read(file, "some.safetensors");
     }
 
-    private PairedArrays Pairs(float[] sourceND, int width, int sequencesOfBlock = 64) => new(sourceND, width, ReferenceND, Width, sequenceOfN, sequencesOfBlock);
+    public PairedArrays Pairs(float[] sourceND, int width, int sequencesOfBlock = 64) => new(sourceND, width, ReferenceND, Width, sequenceOfN, sequencesOfBlock);
 
     /// <summary>Zipf-like rates, 15 % and less, three features a row; magnitudes around 3.</summary>
     private float[] Stream()

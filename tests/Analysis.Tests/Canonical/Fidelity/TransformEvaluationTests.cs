@@ -111,6 +111,19 @@ public sealed class TransformEvaluationTests
     }
 
     [Fact]
+    public void A_feature_map_that_was_learned_from_all_of_the_data_is_judged_by_it_and_that_is_said()
+    {
+        var paired = new SomeFamily(6).Pairs(new SomeFamily(6).ReferenceND, SomeFamily.Width);
+        var card = new TransformCard(FeatureMapFile.Kind) { Data = FittingPass.Over(paired, false, "", null, _ => { }, default).Hash, Sequences = SomeFamily.Sequences };
+
+        var (all, held, other) = (EvaluationData.Survey(paired, card), EvaluationData.Survey(paired, card with { Sequences = SomeFamily.Sequences * 9 / 10 }), EvaluationData.Survey(paired, card with { Data = new('0', 64) }));
+
+        Assert.Equal((true, false, (long)SomeFamily.Sequences), (all.Seen, all.HeldOutOnly, all.Sequences));
+        Assert.Equal((false, true, (long)SomeFamily.Sequences / 10), (held.Seen, held.HeldOutOnly, held.Sequences));
+        Assert.Equal((false, false), (other.Seen, other.HeldOutOnly));
+    }
+
+    [Fact]
     public void Intervals_hold_the_figure_and_narrow_with_more_sequences()
     {
         var family = new SomeFamily(7);
