@@ -7,7 +7,8 @@ namespace DriftWatch.Analysis.Canonical.Fitting;
 /// <remarks>
 /// Candidates of a target are the <see cref="SourcesMaximum"/> sources that correlate best with it, from <see cref="CandidateCorrelation"/> on. Weights are the non-negative least squares
 /// of the target's activation on theirs, over all rows of the sequences that are not held out, through zero: non-negative, since an activation cannot be taken back, and joint, since marginal
-/// weights would count what two sources share twice. A mixture is accepted as a pair is: its correlation above the same cut, on the rows it was learned from and on the held-out ones.
+/// weights would count what two sources share twice. A mixture is accepted where its correlation is above the pairs' cut on the rows that it was learned from, and held-out sequences do not refute it.
+/// Not done: mixtures of shuffled pairings; the cut is the one that chance justifies for pairs.
 /// The threshold makes the target fire in as many of all rows as it does natively (<see cref="FeatureMap"/>).
 /// </remarks>
 internal static class FeatureMixing
