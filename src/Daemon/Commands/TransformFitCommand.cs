@@ -31,7 +31,7 @@ public sealed class TransformFitCommand
     private readonly Option<double?> penalty = new("--penalty") { Description = "affine, low-rank: λ of ‖Y − XA − b‖² + λ‖A‖², scikit-learn's alpha. Default: chosen by cross-validation over sequences." };
     private readonly Option<int?> rank = new("--rank") { Description = "low-rank: the rank. Default: chosen by cross-validation over sequences." };
     private readonly Option<bool> scale = new("--scale") { Description = "orthogonal: true (default) or false: one factor beside the rotation.", DefaultValueFactory = _ => true };
-    private readonly Option<int?> latent = new("--latent") { Description = "mlp: width of the shared latent. Default: twice the wider side." };
+    private readonly Option<int?> latent = new("--latent") { Description = "mlp: width of the shared latent. Default: four times the wider side." };
     private readonly Option<int> epochs = new("--epochs") { Description = "mlp: passes over the rows at most (100); it stops early.", DefaultValueFactory = _ => new FitOptions("mlp").Epochs };
     private readonly Option<int> seed = new("--seed") { Description = "mlp: of the first weights and the order of sequences (1).", DefaultValueFactory = _ => new FitOptions("mlp").Seed };
     private readonly Option<bool> holdOut = new("--hold-out") { Description = "true (default): a tenth of the sequences is not learned from and R² is measured on it. false: all are learned from and nothing is measured.", DefaultValueFactory = _ => true };

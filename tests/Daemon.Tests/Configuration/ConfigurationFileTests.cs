@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text;
 using DriftWatch.Analysis;
+using DriftWatch.Analysis.Canonical;
 using DriftWatch.Analysis.Detection;
 using DriftWatch.Analysis.Encoding.Formats;
 using DriftWatch.Analysis.Windows;
@@ -210,6 +211,25 @@ public sealed class ConfigurationFileTests : IDisposable
         // What decides findings is in the catalog's content, the probe's numbers too.
         folder.Write("probe.safetensors", SafetensorsFile.Of(null, SomeTensor.F32("w", [4], 1, 0, -1, 1)));
         Assert.NotEqual(catalog.Hash, ConfigurationFile.Load(folder.File("driftwatch.yaml")).Catalog.Hash);
+    }
+
+    [Fact]
+    public void A_map_of_another_dictionary_hook_or_width_is_refused_with_what_was_expected_and_one_of_another_model_is_not()
+    {
+        string With(TransformCard card, int width = 4)
+        {
+            using var file = new MemoryStream();
+            TransformFile.Write(file, card, [new("A", [2, width], new float[2 * width]), new("b", [width], new float[width])]);
+            folder.Write("map.safetensors", file.ToArray());
+            return Example.Replace("transform: identity", "transform: map.safetensors", StringComparison.Ordinal);
+        }
+        var dictionary = DictionaryReader.Read(new DirectoryFiles(folder.File("saes/base-batchtopk")), new(null, null)).Hash;
+        var fitting = new TransformCard("affine") { SourceModel = "its-base", SourceHook = "blocks.2.hook_resid_post", TargetSae = dictionary };
+
+        Assert.Equal("its-base", Load(With(fitting)).Catalog.Models[0].Transform.Card!.SourceModel);
+        Assert.Contains($"was learned for the dictionary {new string('a', 64)}, but that of tinystories-l3/v1 is {dictionary}", Assert.Single(Problems(With(fitting with { TargetSae = new('a', 64) }))), StringComparison.Ordinal);
+        Assert.Contains("maps from the hook blocks.1, but the model is sampled at blocks.2.hook_resid_post", Assert.Single(Problems(With(fitting with { SourceHook = "blocks.1" }))), StringComparison.Ordinal);
+        Assert.Contains("maps to width 3, but the dictionary of tinystories-l3/v1 takes 4", Assert.Single(Problems(With(fitting, width: 3))), StringComparison.Ordinal);
     }
 
     [Fact]

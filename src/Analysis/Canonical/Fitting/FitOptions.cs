@@ -18,7 +18,7 @@ public sealed record FitOptions(string Kind)
     /// <summary>orthogonal: one factor beside the rotation.</summary>
     public bool Scale { get; init; } = true;
 
-    /// <summary>mlp: width of the shared latent; null: twice the wider side.</summary>
+    /// <summary>mlp: width of the shared latent; null: four times the wider side.</summary>
     public int? Latent { get; init; }
 
     /// <summary>mlp: passes over the rows at most; it stops early when a held-out tenth of the sequences gets no better.</summary>

@@ -23,6 +23,34 @@ internal sealed class LatentAutoencoder
         target = new(batchRows, targetWidth, latentWidth);
     }
 
+    /// <summary>Starts as linear maps, x A there and y B back, instead of at random: the narrower side's coordinates, each as its positive and its negative part, are the latent. Units beyond are heard of later. A latent of less than two units a coordinate starts at random.</summary>
+    public void StartLinear(Matrix<double> aST, Matrix<double> bTS)
+    {
+        var narrower = Math.Min(aST.Rows, aST.Columns);
+        if (EncodeSource.Columns < 2 * narrower) return;
+        var ofSource = aST.Rows == narrower;
+        Split(encodeSource.Weights, ofSource ? null : aST, narrower);
+        Join(decodeTarget.Weights, ofSource ? aST : null, narrower);
+        Split(encodeTarget.Weights, ofSource ? bTS : null, narrower);
+        Join(decodeSource.Weights, ofSource ? null : bTS, narrower);
+    }
+
+    /// <summary>Units n and narrower + n: the positive and negative part of column n. Null is the unit matrix.</summary>
+    private static void Split(Matrix<float> encoder, Matrix<double>? map, int narrower)
+    {
+        for (var i = 0; i < encoder.Rows - 1; i++)
+            for (var n = 0; n < narrower; n++) encoder[i, narrower + n] = -(encoder[i, n] = Of(map, i, n));
+    }
+
+    private static void Join(Matrix<float> decoder, Matrix<double>? map, int narrower)
+    {
+        decoder.Values.Clear();
+        for (var n = 0; n < narrower; n++)
+            for (var o = 0; o < decoder.Columns; o++) decoder[narrower + n, o] = -(decoder[n, o] = Of(map, n, o));
+    }
+
+    private static float Of(Matrix<double>? map, int row, int column) => map is null ? row == column ? 1 : 0 : (float)map[row, column];
+
     /// <summary>Where a batch's rows go, [batchRows, width], scaled to a mean square of about one.</summary>
     public Matrix<float> SourceBS => source.X;
     public Matrix<float> TargetBT => target.X;

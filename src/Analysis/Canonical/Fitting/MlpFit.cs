@@ -2,7 +2,7 @@ using DriftWatch.Analysis.Encoding;
 
 namespace DriftWatch.Analysis.Canonical.Fitting;
 
-/// <summary>Learns the autoencoder map (<see cref="LatentAutoencoder"/>) by Adam, on minibatches of whole sequences, until a held-out tenth of the sequences gets no better.</summary>
+/// <summary>Learns the autoencoder map (<see cref="LatentAutoencoder"/>) by Adam, from the linear maps on, on minibatches of whole sequences, until a held-out tenth of the sequences gets no better.</summary>
 /// <remarks>
 /// One implementation, on the processor, in every build profile: a map is learned once for a pair of models, offline, and the same rows and seed should give the same file wherever it is learned, which a GPU's sums do not.
 /// Both sides are centred and scaled by one number each, which goes into the first and last layer afterwards. Memory: a block of rows, the weights four times, some minibatches.
@@ -12,6 +12,7 @@ internal sealed class MlpFit
     private const int BatchRows = 512;
     private const float Rate = 1e-3f;
     private const int Patience = 5;
+    private const double StartPenaltyShare = 1e-3;
 
     /// <summary>One sequence of so many says when to stop.</summary>
     private const int StoppingOneIn = 10;
@@ -28,22 +29,40 @@ internal sealed class MlpFit
     private MlpFit(IPairedActivations paired, FitOptions options, IProgress<FitProgress>? progress, CancellationToken stopping)
     {
         (this.paired, this.options, this.stopping) = (paired, options, stopping);
-        (source, target) = (new(paired.SourceWidth), new(paired.TargetWidth));
         var longest = 0;
+        var (there, back) = (new Moments(paired.SourceWidth, paired.TargetWidth), new Moments(paired.TargetWidth, paired.SourceWidth));
+        var products = new Products<double>(options.Threads);
         data = FittingPass.Over(paired, options.HoldOut, "rows", progress, sequence =>
         {
             longest = Math.Max(longest, sequence.Rows);
             if (sequence.HeldOut) return;
-            source.Measure(sequence.SourceNS);
-            target.Measure(sequence.TargetNT);
+            for (var row = 0; row < sequence.Rows; row++)
+            {
+                var sourceS = sequence.SourceNS.Slice(row * paired.SourceWidth, paired.SourceWidth);
+                var targetT = sequence.TargetNT.Slice(row * paired.TargetWidth, paired.TargetWidth);
+                there.Add(sourceS, targetT, products);
+                back.Add(targetT, sourceS, products);
+            }
         }, stopping);
         data.Check(paired.SourceWidth, splits: true);
-        source.End(data.Rows);
-        target.End(data.Rows);
+        there.End(products);
+        back.End(products);
+        var (centredThere, centredBack) = (there.Centred(), back.Centred());
+        source = new(centredThere.SourceMeanS, centredThere.SourceEnergy / data.Rows);
+        target = new(centredBack.SourceMeanS, centredBack.SourceEnergy / data.Rows);
         // A sequence longer than a minibatch is one alone.
         batchRows = Math.Max(BatchRows, longest);
         random = new(options.Seed);
-        model = new(paired.SourceWidth, options.Latent ?? 2 * Math.Max(paired.SourceWidth, paired.TargetWidth), paired.TargetWidth, batchRows, random, new(options.Threads));
+        model = new(paired.SourceWidth, options.Latent ?? 4 * Math.Max(paired.SourceWidth, paired.TargetWidth), paired.TargetWidth, batchRows, random, new(options.Threads));
+        model.StartLinear(StartOf(centredThere, source.Factor / target.Factor, products), StartOf(centredBack, target.Factor / source.Factor, products));
+    }
+
+    /// <summary>The ridge map of scaled rows; only a start, so its penalty is not chosen with care.</summary>
+    private static Matrix<double> StartOf(CentredMoments moments, double factor, Products<double> products)
+    {
+        var aST = RidgeFit.Solve(moments, Math.Max(StartPenaltyShare * RidgeFit.Unit(moments), double.Epsilon), products);
+        foreach (ref var value in aST.Values) value *= factor;
+        return aST;
     }
 
     public static LearnedTransform Learn(IPairedActivations paired, FitOptions options, IProgress<FitProgress>? progress, CancellationToken stopping) =>

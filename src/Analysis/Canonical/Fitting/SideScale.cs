@@ -1,33 +1,22 @@
-using DriftWatch.Analysis.Encoding;
-
 namespace DriftWatch.Analysis.Canonical.Fitting;
 
 /// <summary>One side's mean row and one factor, the root mean square of what is left: x̃ = (x − mean) / factor. The side's geometry stays as it is.</summary>
-internal sealed class SideScale(int width)
+internal sealed class SideScale
 {
-    private readonly double[] sumD = new double[width];
-    private readonly float[] meanD = new float[width];
-    private double energy;
-    private float factor = 1;
+    private readonly int width;
+    private readonly float[] meanD;
+    private readonly float factor;
 
-    public void Measure(ReadOnlySpan<float> rowsND)
+    /// <param name="energy">Mean ‖x − mean‖².</param>
+    public SideScale(double[] meanD, double energy)
     {
-        energy += Energy.Of(rowsND);
-        for (var i = 0; i < rowsND.Length; i += width)
-            for (var d = 0; d < width; d++) sumD[d] += rowsND[i + d];
-    }
-
-    public void End(long rows)
-    {
-        var left = energy / rows;
-        for (var d = 0; d < width; d++)
-        {
-            meanD[d] = (float)(sumD[d] / rows);
-            left -= sumD[d] / rows * (sumD[d] / rows);
-        }
+        width = meanD.Length;
+        this.meanD = Array.ConvertAll(meanD, mean => (float)mean);
         // A side that does not vary at all is only centred.
-        factor = left > 1e-12 * energy / rows ? (float)Math.Sqrt(left / width) : 1;
+        factor = energy > 0 ? (float)Math.Sqrt(energy / width) : 1;
     }
+
+    public double Factor => factor;
 
     public void Scale(ReadOnlySpan<float> rowD, Span<float> scaledD)
     {
