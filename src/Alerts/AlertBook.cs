@@ -34,6 +34,9 @@ public sealed record AlertBook(
     ImmutableDictionary<AlarmKey, Alarm> Alarms,
     ImmutableDictionary<(MonitorId, Probe, int Partition), (long Windows, long Sequences)> Seen)
 {
+    /// <summary>Whether the map fits, by the last canary rows that could tell.</summary>
+    public ImmutableDictionary<(MonitorId, int Partition), Verdict> CanaryMaps { get; init; } = ImmutableDictionary<(MonitorId, int), Verdict>.Empty;
+
     public static readonly AlertBook Empty = new(ImmutableDictionary<AlarmKey, Alarm>.Empty, ImmutableDictionary<(MonitorId, Probe, int), (long, long)>.Empty);
 
     public static AlertBook From(IEnumerable<AlertEvent> facts) => facts.Aggregate(Empty, Evolve);
@@ -46,7 +49,7 @@ public sealed record AlertBook(
         HazardDetected raised => book.With(new(raised.Monitor, raised.Probe, raised.Partition, Finding.HazardPrefix + raised.Hazard), raised.Alert),
         HazardEnded ended => book.With(new(ended.Monitor, ended.Probe, ended.Partition, Finding.HazardPrefix + ended.Hazard), null),
         // What people did and what windows are compared with changes no alarm.
-        BaselineFrozen or CatalogChanged or AlertAcknowledged or AlertMuted or AlertResolved => book,
+        BaselineFrozen or CatalogChanged or TransformInstalled or AlertAcknowledged or AlertMuted or AlertResolved => book,
         // Never skip a fact: a book that ignores one is wrong and does not show it.
         _ => throw new UnreachableException($"AlertBook has no rule for {fact.GetType().Name}. Add one before storing it."),
     };
@@ -84,7 +87,10 @@ public sealed record AlertBook(
             alarms = alarms.SetItem(key, For(key).After(verdict));
         }
         var (windows, sequences) = SeenOf(window.Monitor, window.Probe, window.Partition);
-        return new(alarms, Seen.SetItem((window.Monitor, window.Probe, window.Partition), (windows + 1, sequences + window.Sequences)));
+        var maps = window.Probe == Probe.Canary && window.Findings.FirstOrDefault(finding => finding.Detector == MapFit.DetectorName) is { Verdict: not Verdict.Undecided } fit
+            ? CanaryMaps.SetItem((window.Monitor, window.Partition), fit.Verdict)
+            : CanaryMaps;
+        return new(alarms, Seen.SetItem((window.Monitor, window.Probe, window.Partition), (windows + 1, sequences + window.Sequences))) { CanaryMaps = maps };
     }
 
     /// <summary>An end begins the count anew: a hazard that leaves the catalog while it holds has not been steady, and may come back.</summary>

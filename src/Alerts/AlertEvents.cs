@@ -15,6 +15,7 @@ namespace DriftWatch.Alerts;
 [JsonDerivedType(typeof(HazardEnded), "hazard-ended")]
 [JsonDerivedType(typeof(BaselineFrozen), "baseline-frozen")]
 [JsonDerivedType(typeof(CatalogChanged), "catalog-changed")]
+[JsonDerivedType(typeof(TransformInstalled), "transform-installed")]
 [JsonDerivedType(typeof(AlertAcknowledged), "alert-acknowledged")]
 [JsonDerivedType(typeof(AlertMuted), "alert-muted")]
 [JsonDerivedType(typeof(AlertResolved), "alert-resolved")]
@@ -57,7 +58,8 @@ public sealed record WindowClosed(
 
 /// <summary>The window that an alert speaks of, as a person needs it.</summary>
 /// <param name="BaselineFvu">FVU and L0 of the baseline, for comparison.</param>
-/// <param name="TransformGrade">A to F; null: identity, nothing was mapped.</param>
+/// <param name="TransformGrade">A to F; null: identity, nothing was mapped, or never measured.</param>
+/// <param name="Transform">Hash of the map that it was seen through; null: identity.</param>
 public sealed record AlertWindow(
     DateTimeOffset Start,
     DateTimeOffset End,
@@ -69,7 +71,8 @@ public sealed record AlertWindow(
     double BaselineFvu,
     double L0,
     double BaselineL0,
-    string? TransformGrade);
+    string? TransformGrade,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Transform = null);
 
 /// <summary>A feature behind an alert, with the label it had when the alert was raised.</summary>
 /// <param name="RatioLow">95 % confidence interval of the factor between the rates.</param>
@@ -144,6 +147,11 @@ public sealed record BaselineFrozen(
 /// <summary>Other rules, options, dictionaries or transforms than before.</summary>
 /// <param name="Content">Canonical JSON of all that decides findings.</param>
 public sealed record CatalogChanged(string Hash, string Content) : AlertEvent;
+
+/// <summary>A learned map is in force that was not before. It follows the <see cref="CatalogChanged"/> that names it.</summary>
+/// <param name="Hash">SHA-256 of the transform file; windows name it.</param>
+/// <param name="Card">What the file says about itself: kind, what it was learned from, fidelity, grade.</param>
+public sealed record TransformInstalled(string Hash, string Model, string Hook, string Space, ImmutableSortedDictionary<string, string> Card) : AlertEvent;
 
 /// <summary>A person has seen the alert.</summary>
 public sealed record AlertAcknowledged(string Alert, MonitorId Monitor, string Note) : AlertEvent;

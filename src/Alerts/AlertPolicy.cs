@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using DriftWatch.Analysis;
 using DriftWatch.Analysis.Activations;
+using DriftWatch.Analysis.Canonical;
 using DriftWatch.Analysis.Detection;
 
 namespace DriftWatch.Alerts;
@@ -68,7 +69,7 @@ public static class AlertPolicy
 
     /// <summary>What has changed, as far as the controls can tell, and what they say.</summary>
     /// <remarks>
-    /// mapping: the transform's grade is poor. model: canary rows drift (the same prompts for each version, so the input did not change). input: traffic drifts and canary
+    /// mapping: the transform's grade is poor, or it no longer fits. model: canary rows drift (the same prompts for each version, so the input did not change). input: traffic drifts and canary
     /// rows, of which there are windows, do not. encoder: fit alone is behind it. Else unclear: without canary rows a changed model and changed traffic look alike.
     /// </remarks>
     private static (string Label, string Evidence) AttributionOf(AlertBook book, WindowClosed closed, JudgedWindow judged)
@@ -82,10 +83,11 @@ public static class AlertPolicy
     }
 
     /// <summary>They run beside the features and say whether those can be believed.</summary>
-    private static readonly ImmutableArray<string> Controls = ["encoder-fit", "activation-mean-shift", "activation-covariance-shift"];
+    private static readonly ImmutableArray<string> Controls = ["encoder-fit", MapFit.DetectorName, "activation-mean-shift", "activation-covariance-shift"];
 
     private static (string Label, string Because) LabelOf(AlertBook book, WindowClosed closed, JudgedWindow judged)
     {
+        if (judged.MapProblem is { } problem) return ("mapping", problem);
         if (judged.Plan.Transform.Grade is 'E' or 'F') return ("mapping", $"the transform has grade {judged.Plan.Transform.Grade}: what drifts may be the map");
         if (closed.Probe == Probe.Canary) return ("model", "these are canary rows: the prompts are the same, so the model changed");
         var canary = book.For(new(closed.Monitor, Probe.Canary, closed.Partition, AlarmKey.DriftRule));
@@ -99,7 +101,7 @@ public static class AlertPolicy
 
     private static AlertWindow WindowOf(WindowClosed closed, JudgedWindow judged) => new(
         closed.Start, closed.End, closed.Offsets.First, closed.Offsets.Next, closed.Rows, closed.Sequences,
-        closed.Fvu, judged.Baseline?.Summary.Fvu ?? 0, closed.L0, judged.Baseline?.Summary.L0.Ratio ?? 0, judged.Plan.Transform.Grade?.ToString());
+        closed.Fvu, judged.Baseline?.Summary.Fvu ?? 0, closed.L0, judged.Baseline?.Summary.L0.Ratio ?? 0, judged.Plan.Transform.Grade?.ToString(), judged.Plan.Transform is IdentityTransform ? null : judged.Plan.Transform.Hash);
 
     private static ImmutableArray<AlertFinding> Labelled(IEnumerable<Finding> findings, ModelPlan plan) =>
     [

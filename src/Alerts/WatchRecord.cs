@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Security.Cryptography;
 using DriftWatch.Alerts.EventLog;
 using DriftWatch.Analysis;
@@ -15,6 +16,7 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
     private readonly HashSet<int> owned = [];
     private readonly Dictionary<string, long> appended = new(StringComparer.Ordinal);
     private long position;
+    private readonly HashSet<(string Hash, string Model, string Hook)> installed = [];
     private string? catalogHash;
 
     public AlertBook Book => judge.Book;
@@ -48,6 +50,7 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
             Baselines.Evolve(fact, stored.Id);
             if (fact is WindowClosed { Baseline: not null } judged) TakeTails(judged);
             if (fact is WindowClosed window) positions[window.Partition] = PositionOf(window.Partition).After(new(window.Monitor, window.Probe), window.Offsets);
+            if (fact is TransformInstalled map) installed.Add((map.Hash, map.Model, map.Hook));
             if (fact is CatalogChanged changed) catalogHash = changed.Hash;
             revisions[stored.Stream] = stored.Revision;
             position = stored.Position;
@@ -61,13 +64,19 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
         judge.Take(new(window.Monitor, window.Probe), window.Partition, plan, baseline, SummaryCodec.Decode(window.Summary), window.End);
     }
 
-    /// <summary>Records the catalog in force if it is another than before.</summary>
+    /// <summary>Records the catalog in force if it is another than before, and the learned maps that are new in it.</summary>
     public async Task RecordCatalogAsync(CancellationToken stopping)
     {
         if (catalogHash == catalog.Hash) return;
         // No event time: the first window that names it dates it. Anything else would make two runs over the same data differ.
-        await AppendAsync(StreamNames.Catalog, null, [(new CatalogChanged(catalog.Hash, catalog.Content), $"{RevisionOf(StreamNames.Catalog)}|{catalog.Hash}")], null, stopping);
+        await AppendAsync(StreamNames.Catalog, null, [(new CatalogChanged(catalog.Hash, catalog.Content), $"{RevisionOf(StreamNames.Catalog)}|{catalog.Hash}"), .. Uninstalled()], null, stopping);
     }
+
+    private IEnumerable<(AlertEvent Fact, string Name)> Uninstalled() =>
+        from plan in catalog.Models
+        where plan.Transform.Card is not null && !installed.Contains((plan.Transform.Hash, plan.Model, plan.Hook))
+        orderby plan.Model, plan.Hook
+        select ((AlertEvent)new TransformInstalled(plan.Transform.Hash, plan.Model, plan.Hook, plan.Space.Id, plan.Transform.Card!.Metadata().ToImmutableSortedDictionary(StringComparer.Ordinal)), $"{plan.Transform.Hash}|{plan.Model}|{plan.Hook}");
 
     /// <summary>Stores a closed window with what is decided from it, and the baselines that are complete with it.</summary>
     /// <returns>What was stored.</returns>

@@ -1,4 +1,5 @@
 using DriftWatch.Analysis;
+using DriftWatch.Analysis.Activations;
 using DriftWatch.Analysis.Detection;
 using DriftWatch.Analysis.Windows;
 
@@ -14,7 +15,9 @@ internal sealed class WindowJudge
 
     /// <param name="novelty">What its sequences are scored with; null: nothing is fitted, or the score is in the summary already.</param>
     public JudgedWindow Judge(ClosedWindow window, int partition, ModelPlan plan, Baseline? baseline, NoveltyModel? novelty) =>
-        DriftAnalyzer.Judge(window, plan, baseline, novelty, baseline is null ? null : TailsOf(window.Key, partition, plan, baseline));
+        DriftAnalyzer.Judge(
+            window, plan, baseline, novelty, baseline is null ? null : TailsOf(window.Key, partition, plan, baseline),
+            window.Key.Probe == Probe.Traffic && Book.CanaryMaps.TryGetValue((window.Key.Monitor, partition), out var canary) ? canary : null);
 
     public IReadOnlyList<AlertEvent> Decide(WindowClosed closed, JudgedWindow judged) => AlertPolicy.Decide(Book, closed, judged);
 

@@ -8,7 +8,8 @@ namespace DriftWatch.Analysis;
 
 /// <summary>A closed window and what the detectors say of it.</summary>
 /// <param name="Baseline">What it was compared with; null: none is frozen yet, and nothing is decided.</param>
-public sealed record JudgedWindow(ClosedWindow Window, ModelPlan Plan, Baseline? Baseline, ImmutableArray<Finding> Findings);
+/// <param name="MapProblem">Why features behind the map mean nothing in this window; null: they do, or there is no map.</param>
+public sealed record JudgedWindow(ClosedWindow Window, ModelPlan Plan, Baseline? Baseline, ImmutableArray<Finding> Findings, string? MapProblem = null);
 
 /// <summary>③ to ⑥: rows to features to windows to findings. One caller at a time; buffers are reused.</summary>
 public sealed class DriftAnalyzer(Catalog catalog)
@@ -37,7 +38,8 @@ public sealed class DriftAnalyzer(Catalog catalog)
 
     /// <param name="novelty">What its sequences are scored with; null: nothing is fitted yet.</param>
     /// <param name="tails">The monitor's windows before this one; null: there is no baseline.</param>
-    public static JudgedWindow Judge(ClosedWindow window, ModelPlan plan, Baseline? baseline, NoveltyModel? novelty, SequenceTails? tails)
+    /// <param name="canaryMap">What <see cref="MapFit"/> said of the last canary rows; null: there are none.</param>
+    public static JudgedWindow Judge(ClosedWindow window, ModelPlan plan, Baseline? baseline, NoveltyModel? novelty, SequenceTails? tails, Verdict? canaryMap = null)
     {
         // A stored window has no profiles any more, and its scores.
         if (novelty is not null && window.Profiles.Length > 0)
@@ -46,7 +48,19 @@ public sealed class DriftAnalyzer(Catalog catalog)
             window = window with { Summary = tails is null ? window.Summary with { ProfileSample = ProfileSet.Of(window.Profiles, WindowSummary.SampleMaximum) } : tails.Scored(window) };
         }
         if (baseline is null || tails is null) return new(window, plan, baseline, []);
-        return new(window, plan, baseline, [.. plan.Detectors.Select(detector => Judge(detector, window.Summary, plan, baseline)), tails.Judge(window.Summary, window.End)]);
+        var findings = plan.Detectors.Select(detector => Judge(detector, window.Summary, plan, baseline)).ToArray();
+        var mapProblem = MapProblemOf(plan, findings.FirstOrDefault(finding => finding.Detector == MapFit.DetectorName), canaryMap);
+        if (mapProblem is not null)
+            findings = [.. findings.Zip(plan.Detectors, (finding, detector) => detector.ReadsFeatures ? Finding.Without(finding.Detector, Verdict.Undecided, finding.Score, finding.Effect, $"{mapProblem}; else: {finding.Because}") : finding)];
+        return new(window, plan, baseline, [.. findings, tails.Judge(window.Summary, window.End)], mapProblem);
+    }
+
+    /// <summary>Canary rows tell a map that no longer fits from traffic that the dictionary does not describe: where there are some, they have the say.</summary>
+    private static string? MapProblemOf(ModelPlan plan, Finding? fit, Verdict? canaryMap)
+    {
+        if (fit is null) return null;
+        if (plan.Transform.Grade is { } grade && grade > plan.Detection.MinimumGrade) return $"the map has grade {grade}, and detection.minimumGrade is {plan.Detection.MinimumGrade}";
+        return (canaryMap ?? fit.Verdict) == Verdict.Drift ? canaryMap is null ? $"the map no longer fits: {fit.Because}" : "the map no longer fits: canary rows are not explained any more" : null;
     }
 
     /// <summary>Hazard rules carry their own minimum of sequences; all other detectors share one.</summary>

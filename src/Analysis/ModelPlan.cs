@@ -27,7 +27,7 @@ public sealed record ModelPlan
     public required string Hook { get; init; }
     // What is derived below is kept; a copy with other values (`plan with { … }`) must not keep it.
     public required CanonicalSpace Space { get; init => (field, encodingHash) = (value, null); }
-    public required ITransform Transform { get; init => (field, encodingHash, directions) = (value, null, default); }
+    public required ITransform Transform { get; init => (field, encodingHash, directions, detectors) = (value, null, default, default); }
     public required BaselineSource Baseline { get; init; }
     public required ImmutableArray<HazardRule> Hazards { get; init => (field, sets, directions, detectors) = (value, default, default, default); }
     public required WindowOptions Windows { get; init => (field, encodingHash) = (value, null); }
@@ -69,6 +69,7 @@ public sealed record ModelPlan
             new ActivationMeanShift(Detection),
             new ActivationCovarianceShift(Detection),
             new MagnitudeShift(Detection),
+            .. Transform is IdentityTransform ? Array.Empty<IDetector>() : [new MapFit(Detection, ofFeatures: Own is not null)],
             .. Hazards.Select(hazard => new HazardDetector(hazard)),
         ]
         : detectors;

@@ -222,6 +222,43 @@ public sealed class AlertPolicyTests
     }
 
     [Fact]
+    public void A_map_that_no_longer_fits_is_the_label_and_canary_rows_are_remembered_for_the_traffic_beside_them()
+    {
+        var plan = Some.Plan(detection: new() { RaiseAfter = 1 });
+        var judged = Some.Judged(0, plan, Findings((Detector, 'U'), ("map-fit", 'D'))) with { MapProblem = "the map no longer fits" };
+
+        var raised = Assert.IsType<DriftDetected>(Assert.Single(Step(AlertBook.Empty, judged).Decided));
+        Assert.Equal("mapping", raised.Attribution);
+        Assert.StartsWith("the map no longer fits", raised.Evidence, StringComparison.Ordinal);
+
+        var (book, _) = Step(AlertBook.Empty, Some.Judged(0, plan, Findings(("map-fit", 'S')), probe: Probe.Canary));
+        (book, _) = Step(book, Some.Judged(1, plan, Findings(("map-fit", 'U')), probe: Probe.Canary));
+        (book, _) = Step(book, Some.Judged(2, plan, Findings(("map-fit", 'D'))));
+        Assert.Equal(Verdict.Steady, Assert.Single(book.CanaryMaps).Value);
+    }
+
+    [Fact]
+    public async Task A_learned_map_is_recorded_once_when_it_is_installed()
+    {
+        var log = new InMemoryEventLog();
+        var card = new TransformCard("affine") { SourceModel = "small", Grade = 'C' };
+        var map = new AffineTransform(new float[Some.Width * Some.Width], new float[Some.Width], 'C', new('5', 64), card);
+
+        foreach (var catalog in new[] { Some.Catalog(Some.Plan(transform: map)), Some.Catalog(Some.Plan(transform: map)), Some.Catalog(Some.Plan(transform: map)) with { Hash = new('e', 64) } })
+        {
+            var record = new WatchRecord(log, catalog);
+            await record.CatchUpAsync(default);
+            await record.RecordCatalogAsync(default);
+        }
+
+        var facts = new List<AlertEvent>();
+        await foreach (var stored in log.ReadStreamAsync(StreamNames.Catalog, 0, default)) facts.Add(EventJson.Read(stored.Data));
+        Assert.Equal(["catalog-changed", "transform-installed", "catalog-changed"], facts.Select(EventJson.TypeOf));
+        var installed = Assert.IsType<TransformInstalled>(facts[1]);
+        Assert.Equal((map.Hash, Some.Model, "some/v1", "C"), (installed.Hash, installed.Model, installed.Space, installed.Card["grade"]));
+    }
+
+    [Fact]
     public void A_book_never_skips_a_fact() => Assert.Throws<System.Diagnostics.UnreachableException>(() => AlertBook.Evolve(AlertBook.Empty, new Unheard()));
 
     private sealed record Unheard : AlertEvent;

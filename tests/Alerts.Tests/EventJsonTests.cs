@@ -33,7 +33,7 @@ public sealed class EventJsonTests
 
     [Fact]
     public void The_stored_names_are_these() => Assert.Equal(
-        ["alert-acknowledged", "alert-muted", "alert-resolved", "baseline-frozen", "catalog-changed", "drift-detected", "drift-ended", "hazard-detected", "hazard-ended", "window-closed"],
+        ["alert-acknowledged", "alert-muted", "alert-resolved", "baseline-frozen", "catalog-changed", "drift-detected", "drift-ended", "hazard-detected", "hazard-ended", "transform-installed", "window-closed"],
         SampleFacts.All.Select(EventJson.TypeOf).Order(StringComparer.Ordinal));
 
     [Fact]

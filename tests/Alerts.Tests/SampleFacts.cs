@@ -22,6 +22,8 @@ internal static class SampleFacts
             [new("sequence-tails", 1250, 0.003, "unusual sequences are more frequent than before", 1, [new(812, null, "hostile text", 0.001, 0.02, 0, 1e-12, 15.5, 26, 812)])], "sequence-tails", "canary rows drift too"),
         ["drift-ended-tails"] = new DriftEnded("0123456789ab", Some.Monitor, Probe.Traffic, 3, Some.Time.AddHours(4), 11, "sequence-tails"),
         ["hazard-detected-evidence"] = new HazardDetected("ba9876543210", Some.Monitor, Probe.Traffic, 3, "backdoor-hostile", Severity.Critical, "hostile", "input", 7, 2184, window, findings, "the last 4 canary windows are steady"),
+        ["drift-detected-mapped"] = new DriftDetected("0123456789ab", Some.Monitor, Probe.Traffic, 3, Severity.Warning, "mapping", 7, 2184, window with { Transform = new('5', 64) }, findings),
+        ["window-closed-sample"] = (WindowClosed)All.First() with { Sample = new('6', 64) },
         ["baseline-frozen-novelty"] = new BaselineFrozen(Some.Monitor, Probe.Traffic, new('2', 64), new('4', 64), Some.Time, 50_000, 800, [EventId.From("a")], [9, 8, 7], [1, 2, 3]),
     };
 
@@ -38,6 +40,7 @@ internal static class SampleFacts
         new HazardEnded("ba9876543210", Some.Monitor, Probe.Traffic, 3, "backdoor-hostile", Some.Time.AddHours(4), 11),
         new BaselineFrozen(Some.Monitor with { Version = "base" }, Probe.Traffic, new('2', 64), new('4', 64), Some.Time, 50_000, 800, [EventId.From("a"), EventId.From("b")], [9, 8, 7]),
         new CatalogChanged(new('3', 64), "{\"spaces\":[]}"),
+        new TransformInstalled(new('5', 64), "acme/support-bot", "blocks.12.hook_resid_post", "tinystories-l3/v1", ImmutableSortedDictionary<string, string>.Empty.Add("kind", "affine").Add("grade", "C")),
         new AlertAcknowledged("0123456789ab", Some.Monitor, "looking into it"),
         new AlertMuted("0123456789ab", Some.Monitor, "known: new system prompt", Some.Time.AddDays(1)),
         new AlertResolved("0123456789ab", Some.Monitor, "rolled back to 2026-11-20.2"),

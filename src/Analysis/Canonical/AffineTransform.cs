@@ -16,6 +16,23 @@ public sealed class AffineTransform(float[] aST, float[] bT, char? grade, string
     public char? Grade => grade;
     public TransformCard? Card => card;
 
+    /// <summary>This map and the next in one: x ↦ (x A + b) A' + b', multiplied out in float64.</summary>
+    internal AffineTransform Then(AffineTransform next, string chainHash, TransformCard chainCard)
+    {
+        var (productSU, offsetU) = (new float[SourceWidth * next.TargetWidth], new float[next.TargetWidth]);
+        for (var s = 0; s < SourceWidth; s++) next.Multiply(aST.AsSpan(s * TargetWidth, TargetWidth), withOffset: false, productSU.AsSpan(s * next.TargetWidth, next.TargetWidth));
+        next.Multiply(bT, withOffset: true, offsetU);
+        return new(productSU, offsetU, chainCard.Grade, chainHash, chainCard);
+    }
+
+    private void Multiply(ReadOnlySpan<float> rowS, bool withOffset, Span<float> productT)
+    {
+        var sumT = new double[TargetWidth];
+        for (var s = 0; s < rowS.Length; s++)
+            for (var t = 0; t < sumT.Length; t++) sumT[t] += (double)rowS[s] * aST[s * TargetWidth + t];
+        for (var t = 0; t < sumT.Length; t++) productT[t] = (float)(sumT[t] + (withOffset ? bT[t] : 0));
+    }
+
     public ReadOnlySpan<float> Apply(ReadOnlySpan<float> rowsBS)
     {
         var length = rowsBS.Length / SourceWidth * TargetWidth;

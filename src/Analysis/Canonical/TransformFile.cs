@@ -12,14 +12,16 @@ public sealed record TransformTensor(string Name, int[] Shape, float[] Values);
 /// <summary>A learned map as stored: safetensors with the card (<see cref="TransformCard"/>) in the metadata and the kind's tensors, S source and T target width.</summary>
 /// <remarks>
 /// affine, orthogonal: A [S, T], b [T], y = x A + b (a scale is in A). low-rank: U [S, r], V [r, T], b [T], y = x U V + b.
-/// feature-map: <see cref="FeatureMapFile"/>.
+/// feature-map: <see cref="FeatureMapFile"/>. chain: <see cref="ChainFile"/>.
 /// mlp: W1 [S, H], b1 [H], W2 [H, T], b2 [T], y = ReLU(x W1 + b1) W2 + b2; the way back (W1i, b1i, W2i, b2i) may stand beside it and is not applied.
 /// </remarks>
 public static class TransformFile
 {
     /// <param name="own">The model's own dictionary, for kind feature-map; null: none is named.</param>
     /// <exception cref="MalformedException">What was found and what to use instead; reason <c>transform</c>.</exception>
-    public static ITransform Read(Stream file, string path, IEncoder? own = null)
+    public static ITransform Read(Stream file, string path, IEncoder? own = null) => Read(file, path, own, insideChain: false);
+
+    internal static ITransform Read(Stream file, string path, IEncoder? own, bool insideChain)
     {
         var hash = Convert.ToHexStringLower(SHA256.HashData(file));
         file.Position = 0;
@@ -33,7 +35,8 @@ public static class TransformFile
                 "low-rank" => LowRank(tensors, card, hash),
                 "mlp" => Mlp(tensors, card, hash),
                 FeatureMapFile.Kind => FeatureMapOf(tensors, card, hash, own),
-                var kind => throw Refused($"its metadata says kind {SafetensorsHeader.Shown(kind)}; kinds are affine, orthogonal, low-rank, mlp and feature-map"),
+                ChainFile.Kind when !insideChain => ChainFile.Read(tensors, card, hash, own),
+                var kind => throw Refused($"its metadata says kind {SafetensorsHeader.Shown(kind)}; kinds are affine, orthogonal, low-rank, mlp, feature-map{(insideChain ? "" : " and chain")}"),
             };
         }
         catch (MalformedException error)

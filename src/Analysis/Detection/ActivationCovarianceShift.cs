@@ -17,6 +17,7 @@ public sealed class ActivationCovarianceShift(DetectionOptions options) : IDetec
     private const int SequencesPerDimension = 5;
 
     public string Name => "activation-covariance-shift";
+    public bool ReadsFeatures => false;
 
     public Finding Judge(WindowSummary window, Baseline baseline)
     {

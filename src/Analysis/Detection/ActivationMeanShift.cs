@@ -13,6 +13,7 @@ namespace DriftWatch.Analysis.Detection;
 public sealed class ActivationMeanShift(DetectionOptions options) : IDetector
 {
     public string Name => "activation-mean-shift";
+    public bool ReadsFeatures => false;
 
     public Finding Judge(WindowSummary window, Baseline baseline)
     {

@@ -42,6 +42,12 @@ public sealed record DetectionOptions
     /// <summary>Smallest change of a feature's magnitude when it fires, in octaves (1 is a factor of 2). Raising it overlooks features that fire as often, but a little stronger or weaker.</summary>
     public double MagnitudeOctaves { get; init; } = 0.25;
 
+    /// <summary>Share of what a learned map explained in the baseline that may be lost before it no longer fits and feature findings are Undecided. Raising it believes a worse map.</summary>
+    public double MapLoss { get; init; } = 0.25;
+
+    /// <summary>Poorest grade of a learned map (<c>transform evaluate</c>) whose feature findings count; below it they are Undecided. Moving it towards F believes poorer maps.</summary>
+    public char MinimumGrade { get; init; } = 'E';
+
     /// <summary>Windows in a row with drift that raise an alert. Raising it delays alerts by as many windows and forgives flukes.</summary>
     public int RaiseAfter { get; init; } = 2;
 
@@ -61,6 +67,7 @@ public sealed record DetectionOptions
         if (!(MeanShift > 0)) yield return $"detection.meanShift is {MeanShift}. Use more than 0; it is in standard deviations.";
         if (!(CovarianceRatio > 1)) yield return $"detection.covarianceRatio is {CovarianceRatio}. Use more than 1; it is a factor.";
         if (!(MagnitudeOctaves > 0)) yield return $"detection.magnitudeOctaves is {MagnitudeOctaves}. Use more than 0; 1 is a factor of 2.";
+        if (MapLoss is not (> 0 and <= 1)) yield return $"detection.mapLoss is {MapLoss}. Use a share above 0 and up to 1; 0.25 is a good start.";
         if (RaiseAfter < 1) yield return $"detection.raiseAfter is {RaiseAfter}. Use 1 or more windows.";
         if (EndAfter < 1) yield return $"detection.endAfter is {EndAfter}. Use 1 or more windows.";
     }

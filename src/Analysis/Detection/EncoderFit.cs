@@ -17,6 +17,7 @@ public sealed class EncoderFit(DetectionOptions options) : IDetector
     private const double OutlierShareMore = 0.01;
 
     public string Name => "encoder-fit";
+    public bool ReadsFeatures => false;
 
     public Finding Judge(WindowSummary window, Baseline baseline)
     {

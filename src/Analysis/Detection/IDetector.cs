@@ -8,5 +8,8 @@ public interface IDetector
     /// <summary>Stored in events and metrics: add, never rename.</summary>
     string Name { get; }
 
+    /// <summary>It speaks of canonical features: behind a map that does not fit it can say nothing.</summary>
+    bool ReadsFeatures => true;
+
     Finding Judge(WindowSummary window, Baseline baseline);
 }

@@ -15,7 +15,8 @@ internal static class EvaluatedTransform
     public static (IMappedView View, TransformCard Card) Open(string path, PairedFiles paired, IEncoder reference, IEncoder? own)
     {
         var card = CardOf(path);
-        if (card.Kind == FeatureMapFile.Kind != own is not null)
+        // A chain may end in one: that is seen when it is read.
+        if (card.Kind != ChainFile.Kind && card.Kind == FeatureMapFile.Kind != own is not null)
             throw new UsageException(own is null ? $"{path} is a feature-map: name the mapped model's own dictionary with --source-sae." : $"--source-sae is for a feature-map; {path} is of kind {card.Kind}. Leave it out.");
         using var file = File.OpenRead(path);
         var map = TransformFile.Read(file, path, own);
@@ -30,7 +31,7 @@ internal static class EvaluatedTransform
         {
             if (features.Map.TargetFeatures != reference.Dictionary.Features)
                 throw Refused("transform", $"{path} maps to {features.Map.TargetFeatures} features; the dictionary of --sae has {reference.Dictionary.Features}. Give the dictionary that it was learned for");
-            return (new FeatureView("map", features.Encoder, features.Map.Apply), card);
+            return (new FeatureView("map", features.Encoder, features.Map.Apply, features), card);
         }
         if (map.TargetWidth != reference.Dictionary.Width)
             throw Refused("wrong-width", $"{path} maps to width {map.TargetWidth}; the dictionary of --sae takes {reference.Dictionary.Width}. Give the dictionary of the hook that it maps to");

@@ -173,6 +173,14 @@ public sealed class ConfigurationFile
         return options;
     }
 
+    private static char? ReadGrade(YamlSection section)
+    {
+        if (section.Text("minimumGrade") is not { } text) return null;
+        if (text is [>= 'A' and <= 'F' and var grade]) return grade;
+        section.Problem("minimumGrade", $"is '{text}'. Use a grade from A to F; E believes every map that is better than none.");
+        return null;
+    }
+
     private DetectionOptions ReadDetection(YamlSection file)
     {
         var defaults = new DetectionOptions();
@@ -192,6 +200,8 @@ public sealed class ConfigurationFile
             MeanShift = section.Number<double>("meanShift", "standard deviations, as in 0.2") ?? defaults.MeanShift,
             CovarianceRatio = section.Number<double>("covarianceRatio", "a factor, as in 1.5") ?? defaults.CovarianceRatio,
             MagnitudeOctaves = section.Number<double>("magnitudeOctaves", "octaves, as in 0.25") ?? defaults.MagnitudeOctaves,
+            MapLoss = section.Number<double>("mapLoss", "a share, as in 0.25") ?? defaults.MapLoss,
+            MinimumGrade = ReadGrade(section) ?? defaults.MinimumGrade,
             RaiseAfter = section.Number<int>("raiseAfter", "a whole number of windows") ?? defaults.RaiseAfter,
             EndAfter = section.Number<int>("endAfter", "a whole number of windows") ?? defaults.EndAfter,
         };
@@ -259,9 +269,10 @@ public sealed class ConfigurationFile
             var model = section.Required("model", "acme/support-bot");
             var hook = section.Required("hook", "blocks.12.hook_resid_post");
             var spaceId = section.Required("space", spaces.Keys.FirstOrDefault() ?? "my-model/v1");
-            var transformPath = section.Text("transform") ?? "identity";
-            var sae = section.Text("sae");
-            var hints = sae is null ? new() : ReadHints(section);
+            var mapped = MappedAs(section, sections);
+            var transformPath = mapped.Text("transform") ?? "identity";
+            var sae = mapped.Text("sae");
+            var hints = sae is null ? new() : ReadHints(mapped);
             var baseline = ReadBaseline(section, model, hook, hookOf);
             section.RefuseUnknown();
             if (new MonitorId(model, "1", hook).Problem is { } problem && model.Length > 0 && hook.Length > 0) section.Problem("model", $"cannot be used: {problem}.");
@@ -273,8 +284,8 @@ public sealed class ConfigurationFile
                 continue;
             }
             // A dictionary that could not be loaded has its own problem already.
-            var own = sae is null ? null : ReadEncoder(section, sae, hints, settings);
-            if ((sae is not null && own is null) || ReadTransform(section, transformPath, hook, space, own) is not { } transform || baseline is null) continue;
+            var own = sae is null ? null : ReadEncoder(mapped, sae, hints, settings);
+            if ((sae is not null && own is null) || ReadTransform(mapped, transformPath, hook, space, own) is not { } transform || baseline is null) continue;
             plans.Add((section, new()
             {
                 Model = model,
@@ -298,6 +309,23 @@ public sealed class ConfigurationFile
         }
         if (sections.Length == 0) files[0].Problem("models is missing: name what is deployed, as in '- model: acme/support-bot' with hook, space and baseline.");
         return [.. plans.Select(entry => entry.Plan)];
+    }
+
+    /// <summary>The model whose map is used: its own, or that of the nearest one that it was fine-tuned from (<c>base</c>) until it has its own.</summary>
+    private static YamlSection MappedAs(YamlSection section, YamlSection[] sections)
+    {
+        var lineage = new List<YamlSection> { section };
+        while (lineage[^1].Text("base") is { } name)
+        {
+            var named = sections.Where(other => other.Text("model") == name).ToArray();
+            var found = Array.Find(named, other => other.Text("hook") == section.Text("hook")) ?? named.FirstOrDefault();
+            // Each model says what is wrong with its own line.
+            if (found is null && lineage.Count == 1) section.Problem("base", $"is '{name}', which is not among models. Use one of: {string.Join(", ", sections.Select(other => other.Text("model")).Where(other => other != section.Text("model")).Distinct(StringComparer.Ordinal))}.");
+            if (found == section) section.Problem("base", $"leads back to {section.Text("model")}: {string.Join(" → ", lineage.Select(model => model.Text("model")))} → {name}. Leave one of them out.");
+            if (found is null || lineage.Contains(found)) break;
+            lineage.Add(found);
+        }
+        return lineage.Find(model => model.Has("transform")) ?? section;
     }
 
     private static BaselineSource? ReadBaseline(YamlSection model, string name, string hook, Dictionary<string, string[]> hookOf)

@@ -122,8 +122,17 @@ public sealed class TransformFileTests
     {
         var card = new TransformCard("orthogonal")
         {
-            SourceModel = "small", SourceHook = "blocks.1", TargetModel = "base", TargetHook = "blocks.2", TargetSae = new('a', 64), Data = new('b', 64),
-            Rows = 123, Sequences = 4, Choices = """{"scale":2}""", Grade = 'C', More = ImmutableSortedDictionary<string, string>.Empty.Add("note", "kept"),
+            SourceModel = "small",
+            SourceHook = "blocks.1",
+            TargetModel = "base",
+            TargetHook = "blocks.2",
+            TargetSae = new('a', 64),
+            Data = new('b', 64),
+            Rows = 123,
+            Sequences = 4,
+            Choices = """{"scale":2}""",
+            Grade = 'C',
+            More = ImmutableSortedDictionary<string, string>.Empty.Add("note", "kept"),
         };
         using var file = new MemoryStream();
         TransformFile.Write(file, card, [new("A", [1, 2], [1, 2]), new("b", [2], [3, 4])]);

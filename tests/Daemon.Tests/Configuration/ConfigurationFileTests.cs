@@ -233,6 +233,46 @@ public sealed class ConfigurationFileTests : IDisposable
     }
 
     [Fact]
+    public void A_fine_tune_is_mapped_as_its_base_until_it_has_a_map_of_its_own()
+    {
+        using (var file = new MemoryStream())
+        {
+            TransformFile.Write(file, new("affine") { Grade = 'C' }, [new("A", [2, 4], new float[8]), new("b", [4], new float[4])]);
+            folder.Write("map.safetensors", file.ToArray());
+        }
+        string Models(string bases) => $$"""
+            spaces:
+              - { id: s, sae: saes/base-batchtopk }
+            models:
+              - { model: small, hook: h, space: s, transform: map.safetensors, baseline: { version: "1" } }
+              - { model: tuned, hook: h, space: s, base: small, baseline: { version: "1" } }
+              - { model: tuned-twice, hook: h, space: s, base: tuned, baseline: { version: "1" } }
+              - { model: own, hook: h, space: s, base: small, transform: identity, baseline: { version: "1" } }
+            {{bases}}
+            detection: { minimumGrade: C, mapLoss: 0.5 }
+            """;
+
+        var models = Load(Models("")).Catalog.Models.ToDictionary(plan => plan.Model);
+
+        Assert.Equal([2, 2, 2], new[] { "small", "tuned", "tuned-twice" }.Select(name => models[name].Transform.SourceWidth));
+        Assert.Equal(models["small"].Transform.Hash, models["tuned-twice"].Transform.Hash);
+        Assert.Equal("identity", models["own"].Transform.Hash);
+        Assert.Equal(('C', 0.5), (models["own"].Detection.MinimumGrade, models["own"].Detection.MapLoss));
+        AssertProblems(
+            [
+                "8: models[4].base is 'smal', which is not among models. Use one of: small, tuned, tuned-twice, own, a, b.",
+                "9: models[5].base leads back to a: a → b → a. Leave one of them out.",
+                "10: models[6].base leads back to b: b → a → b. Leave one of them out.",
+            ],
+            Problems(Models("""
+                  - { model: x, hook: h, space: s, base: smal, baseline: { version: "1" } }
+                  - { model: a, hook: h, space: s, base: b, baseline: { version: "1" } }
+                  - { model: b, hook: h, space: s, base: a, baseline: { version: "1" } }
+                """)));
+        Assert.Contains("minimumGrade is 'G'. Use a grade from A to F", Assert.Single(Problems(Models("").Replace("minimumGrade: C", "minimumGrade: G", StringComparison.Ordinal))), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Missing_files_are_refused_with_where_they_were_looked_for()
     {
         var problems = Problems(Example

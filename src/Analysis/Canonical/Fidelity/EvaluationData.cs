@@ -8,7 +8,7 @@ namespace DriftWatch.Analysis.Canonical.Fidelity;
 /// <param name="Rows">Their rows.</param>
 /// <param name="Evaluated">Drawn from the sequences that count: for figures that need all rows at once (SVCCA, CKA).</param>
 /// <param name="Calibration">Drawn from those that do not, or from those that count where there are no others: what the controls' means, scales and thresholds are taken from. The controls are then a little better than they should be, never worse.</param>
-public sealed record EvaluationData(IPairedActivations Paired, bool HeldOutOnly, long Sequences, long Rows, SequenceSample Evaluated, SequenceSample Calibration)
+public sealed record EvaluationData(IPairedActivations Paired, bool HeldOutOnly, long Sequences, long Rows, PairedSample Evaluated, PairedSample Calibration)
 {
     /// <summary>Fewer sequences say nothing about the next one, and no interval.</summary>
     public const int SequencesMinimum = 10;
@@ -22,7 +22,7 @@ public sealed record EvaluationData(IPairedActivations Paired, bool HeldOutOnly,
     /// <exception cref="MalformedException">Too few sequences, or none that the map has not seen; reason <c>too-few</c>.</exception>
     public static EvaluationData Survey(IPairedActivations paired, TransformCard card, Action<long>? progress = null, CancellationToken stopping = default)
     {
-        SequenceSample New() => new(paired.SourceWidth, paired.TargetWidth);
+        PairedSample New() => new(paired.SourceWidth, paired.TargetWidth);
         var (every, heldOut, others) = (New(), New(), New());
         var found = FittingPass.Over(paired, holdOut: true, "", null, sequence =>
         {

@@ -55,8 +55,9 @@ public sealed class ActivationView(string name, ITransform transform, IEncoder r
 }
 
 /// <summary>A map of features: the source's own dictionary encodes, and its features are renamed to the reference's.</summary>
+/// <param name="before">Brings the source's rows to where that dictionary reads them; null: they are there.</param>
 /// <param name="map">From the source's features to the reference's; the second is cleared first.</param>
-public sealed class FeatureView(string name, IEncoder source, Action<SparseCodes, SparseCodes> map) : IMappedView
+public sealed class FeatureView(string name, IEncoder source, Action<SparseCodes, SparseCodes> map, ITransform? before = null) : IMappedView
 {
     private readonly SparseCodes sourceCodes = new();
 
@@ -65,7 +66,7 @@ public sealed class FeatureView(string name, IEncoder source, Action<SparseCodes
 
     public void Map(ReadOnlySpan<float> sourceNS, MappedRows mapped)
     {
-        WholeRows.Encode(source, sourceNS, sourceCodes);
+        WholeRows.Encode(source, before is null ? sourceNS : before.Apply(sourceNS), sourceCodes);
         map(sourceCodes, mapped.Codes);
     }
 }

@@ -15,7 +15,7 @@ internal static class SpaceLikeness
     private const int IntervalWidthMaximum = 256;
     private const int WidthMaximum = 1024;
 
-    public static (Estimate? Svcca, Estimate? Cka)[] Of(SequenceSample sample, IReadOnlyList<IMappedView> views, SparseAutoencoder reference, int threads)
+    public static (Estimate? Svcca, Estimate? Cka)[] Of(PairedSample sample, IReadOnlyList<IMappedView> views, SparseAutoencoder reference, int threads)
     {
         var result = new (Estimate?, Estimate?)[views.Count];
         if (reference.Width > WidthMaximum) return result;
@@ -48,7 +48,7 @@ internal static class SpaceLikeness
         return new(value, Math.Max(0, value - 1.96 * error), Math.Min(1, value + 1.96 * error));
     }
 
-    private static PairMoments[] MomentsOf(SequenceSample sample, IMappedView view, SparseAutoencoder reference, int groups, Products<double> products)
+    private static PairMoments[] MomentsOf(PairedSample sample, IMappedView view, SparseAutoencoder reference, int groups, Products<double> products)
     {
         var moments = Enumerable.Range(0, Math.Min(groups, sample.Sequences.Count)).Select(_ => new PairMoments(reference.Width, reference.Width)).ToArray();
         var (mapped, reconstruction, at) = (new MappedRows(), new Reconstruction(reference), 0);

@@ -3,7 +3,7 @@ using DriftWatch.Analysis.Canonical.Fitting;
 namespace DriftWatch.Analysis.Canonical.Fidelity;
 
 /// <summary>Whole paired sequences, drawn evenly from a stream of any length into bounded memory: those with the lowest hashes of their ordinals.</summary>
-public sealed class SequenceSample(int sourceWidth, int targetWidth)
+public sealed class PairedSample(int sourceWidth, int targetWidth)
 {
     public const int RowsMaximum = 8192;
 
