@@ -22,7 +22,9 @@ public sealed class TransformComposeCommand
         foreach (var part in paths)
             if (!File.Exists(part)) throw new UsageException($"{part}: no such file.");
         if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder && !Directory.Exists(folder)) throw new UsageException($"--out: {folder}: no such folder.");
-        using (var written = File.Create($"{path}.part")) ChainFile.Write(written, [.. paths.Select(part => (part, File.ReadAllBytes(part)))]);
+        using var written = new MemoryStream();
+        ChainFile.Write(written, [.. paths.Select(part => (part, File.ReadAllBytes(part)))]);
+        File.WriteAllBytes($"{path}.part", written.ToArray());
         File.Move($"{path}.part", path, overwrite: true);
         Console.WriteLine($"{path}: {string.Join(", then ", paths)}. Its fidelity is not known yet: measure it from end to end with 'driftwatch transform evaluate {path} --write …'.");
         return ExitCode.Done;

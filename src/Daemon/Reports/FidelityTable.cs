@@ -43,7 +43,7 @@ internal static class FidelityTable
 
     public static IEnumerable<string> Notes(FidelityReport report)
     {
-        yield return $"{report.Rows} rows of {report.Sequences} {(report.HeldOutOnly ? "held-out sequences of the data that the map was fitted on" : report.Seen ? "sequences, all of which the map was learned from (judge it by other data: figures on these are a little too good)" : "sequences that the map has not seen")}; {report.FeaturesMeasured} of {report.Features} features fire often enough to be measured.";
+        yield return $"{report.Rows} rows of {report.Sequences} {(report.HeldOutOnly ? "held-out sequences, one in ten, that the map was not fitted on" : report.Seen ? "sequences, all of which the map was learned from (judge it by other data: figures on these are a little too good)" : "sequences that the map has not seen")}; {report.FeaturesMeasured} of {report.Features} features fire often enough to be measured.";
         if (report.DictionaryIsNoReference) yield return $"The reference dictionary explains the target's own rows hardly better than a random one (FVU {Number(report.FvuNative.Value)} and {Number(report.FvuRandom)}): no map into it can be good. Is it the dictionary of the target's hook?";
         if (report.IdentityDoesAsWell) yield return "Identity does at least as well: the source's rows need no map.";
     }

@@ -35,7 +35,8 @@ public sealed record EvaluationData(IPairedActivations Paired, bool HeldOutOnly,
         // A feature-map has one number for a pair, chosen by all sequences: on these its figures are a little too good, which is said. A map of activations may have learned them by heart.
         if (seen && card.Kind != FeatureMapFile.Kind)
             throw new MalformedException("too-few", $"the map was fitted on all {card.Sequences} sequences of this data, with none held out. Judge it by other data, or fit it with some held out.");
-        var heldOutOnly = fittedOnIt && !seen;
+        // A chain's parts were learned beside other models, maybe from these same prompts: only what all of them held out is certain to be new.
+        var heldOutOnly = (fittedOnIt && !seen) || card.Kind == ChainFile.Kind;
         var sequences = heldOutOnly ? found.HeldOutSequences : found.Sequences + found.HeldOutSequences;
         if (sequences < SequencesMinimum)
             throw new MalformedException("too-few", $"{sequences} {(heldOutOnly ? "held-out " : "")}sequences are too few to judge a map by; {SequencesMinimum} are needed{(heldOutOnly ? $", so {SequencesMinimum * SequenceSplit.HeldOutOneIn} of the data that the map was fitted on, or {SequencesMinimum} of other data" : "")}. One prompt is one sequence: without sequence_ids a file is one.");
