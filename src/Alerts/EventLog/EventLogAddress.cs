@@ -1,3 +1,5 @@
+using Npgsql;
+
 namespace DriftWatch.Alerts.EventLog;
 
 /// <summary>Opens the log that an address names. A new store is one adapter file and one line here.</summary>
@@ -14,9 +16,43 @@ public static class EventLogAddress
             : null,
         ["memory", _] => null,
         ["esdb" or "esdb+discover", _] => "log is an EventStoreDB address, and this is the embedded build. Build with PROFILE=production for esdb://, or use sqlite:PATH.",
-        ["postgres" or "postgresql", _] => "log is a PostgreSQL address, which this version does not open yet. Use sqlite:PATH.",
-        _ => $"log is '{address}'. Use sqlite:PATH (a file of this machine) or memory: (nothing is kept).",
+        ["postgres" or "postgresql", _] => PostgresProblem(address),
+        _ => $"log is '{Shown(address)}'. Use sqlite:PATH (a file of this machine), postgres://USER@HOST:PORT/DATABASE (several daemons share it) or memory: (nothing is kept).",
     };
+
+    /// <summary>The address without its password: what may stand in logs and messages.</summary>
+    public static string Shown(string address)
+    {
+        var user = address.IndexOf("://", StringComparison.Ordinal) + 3;
+        var (colon, at) = user < 3 ? (-1, -1) : (address.IndexOf(':', user), address.LastIndexOf('@'));
+        return colon > 0 && colon < at ? $"{address[..(colon + 1)]}***{address[at..]}" : address;
+    }
+
+    private static string? PostgresProblem(string address)
+    {
+        const string Use = "Use postgres://USER@HOST:PORT/DATABASE; the password from the environment, as ${PGPASSWORD} behind the user and a colon, or in PGPASSWORD or a file that PGPASSFILE names";
+        try
+        {
+            return Uri.TryCreate(address, UriKind.Absolute, out var uri) && uri is { Host.Length: > 0, AbsolutePath.Length: > 1 } && Postgres(address) is not null ? null : $"log is '{Shown(address)}', which lacks a host or a database. {Use}.";
+        }
+        catch (ArgumentException error)
+        {
+            return $"log is '{Shown(address)}': {error.Message} {Use}.";
+        }
+    }
+
+    /// <summary>As Npgsql writes it. What stands behind the question mark are its keywords, as in <c>?sslmode=VerifyFull</c>.</summary>
+    private static string Postgres(string address)
+    {
+        var uri = new Uri(address);
+        var (user, password) = uri.UserInfo.Split(':', 2) is [var name, var secret] ? (name, secret) : (uri.UserInfo, null);
+        var parts = new NpgsqlConnectionStringBuilder { Host = uri.Host, Port = uri.Port > 0 ? uri.Port : 5432, Database = Uri.UnescapeDataString(uri.AbsolutePath[1..]), ApplicationName = "driftwatch" };
+        if (user.Length > 0) parts.Username = Uri.UnescapeDataString(user);
+        if (password is not null) parts.Password = Uri.UnescapeDataString(password);
+        foreach (var option in uri.Query.TrimStart('?').Split('&', StringSplitOptions.RemoveEmptyEntries))
+            parts[Uri.UnescapeDataString(option.Split('=', 2)[0])] = Uri.UnescapeDataString(option.Split('=', 2) is [_, var value] ? value : "");
+        return parts.ConnectionString;
+    }
 
     public static OpenedLog Open(string address, TimeProvider time, int attachmentsKept = AttachmentsKept)
     {
@@ -25,6 +61,18 @@ public static class EventLogAddress
         {
             var memory = new InMemoryEventLog(attachmentsKept);
             return new(memory, memory);
+        }
+        if (address.StartsWith("postgres", StringComparison.Ordinal))
+        {
+            try
+            {
+                var postgres = new PostgresEventLog(Postgres(address), time, attachmentsKept);
+                return new(postgres, postgres);
+            }
+            catch (NpgsqlException error)
+            {
+                throw new IOException($"The event log {Shown(address)} cannot be opened: {error.Message}. Does the server run, is the database there, and may the user create a schema in it?", error);
+            }
         }
         try
         {

@@ -1,0 +1,117 @@
+using DriftWatch.Alerts.EventLog;
+using DriftWatch.Support;
+
+namespace DriftWatch.Alerts.Tests.EventLog;
+
+public sealed class PostgresEventLogTests : EventLogContract, IClassFixture<RealPostgres>
+{
+    private readonly RealPostgres postgres;
+    private readonly Lazy<string> address;
+
+    public PostgresEventLogTests(RealPostgres postgres)
+    {
+        this.postgres = postgres;
+        Assert.SkipWhen(postgres.Absent is not null, postgres.Absent ?? "");
+        address = new(postgres.NewDatabase);
+    }
+
+    protected override OpenedLog Open(int attachmentsKept) => EventLogAddress.Open(address.Value, TimeProvider.System, attachmentsKept);
+
+    [Fact]
+    public async Task What_one_daemon_appends_another_reads_and_follows()
+    {
+        using var writer = Open();
+        using var reader = Open();
+        using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        await using var subscription = reader.Log.SubscribeAsync(0, stop.Token).GetAsyncEnumerator(stop.Token);
+        var next = subscription.MoveNextAsync().AsTask();
+
+        await writer.Log.AppendAsync(Stream, -1, Events("a"), default);
+
+        Assert.True(await next);
+        Assert.Equal("a", System.Text.Encoding.UTF8.GetString(subscription.Current.Data));
+    }
+
+    [Fact]
+    public async Task Of_daemons_that_race_for_a_revision_one_wins()
+    {
+        var daemons = Enumerable.Range(0, 4).Select(_ => Open()).ToArray();
+
+        var wins = await Task.WhenAll(Enumerable.Range(0, 16).Select(i => Task.Run(() => WinsAsync(daemons[i % 4].Log, $"writer {i}"))));
+
+        Assert.Single(wins, won => won);
+        foreach (var daemon in daemons) daemon.Dispose();
+    }
+
+    [Fact]
+    public async Task Positions_have_no_gaps_and_a_reader_never_overtakes_a_writer()
+    {
+        var daemons = Enumerable.Range(0, 4).Select(_ => Open()).ToArray();
+        using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        var writing = Task.WhenAll(daemons.Select((daemon, number) => Task.Run(async () =>
+        {
+            for (var i = 0; i < 50; i++)
+            {
+                await daemon.Log.AppendAsync($"stream {number}", 2 * i - 1, Events($"{number} {i} a", $"{number} {i} b"), stop.Token);
+                // One that is refused takes its positions back.
+                await Assert.ThrowsAsync<WrongRevisionException>(() => daemon.Log.AppendAsync($"stream {number}", 1000, Events($"{number} {i} c"), stop.Token));
+            }
+        })));
+
+        var seen = new List<long>();
+        using var follower = Open();
+        await foreach (var fact in follower.Log.SubscribeAsync(0, stop.Token))
+        {
+            seen.Add(fact.Position);
+            if (seen.Count == 400) break;
+        }
+        await writing;
+
+        Assert.Equal(Enumerable.Range(1, 400).Select(position => (long)position), seen);
+        foreach (var daemon in daemons) daemon.Dispose();
+    }
+
+    [Fact]
+    public async Task What_was_appended_outlives_a_server_that_is_stopped_and_started()
+    {
+        using var opened = Open();
+        await opened.Log.AppendAsync(Stream, -1, Events("a", "b"), default);
+
+        postgres.Stop("fast");
+        await Assert.ThrowsAnyAsync<Exception>(() => opened.Log.AppendAsync(Stream, 1, Events("c"), default));
+        postgres.Start();
+
+        // The pool may hold a connection that is dead; the next one lives.
+        for (var attempt = 0; ; attempt++)
+            try
+            {
+                await opened.Log.AppendAsync(Stream, 1, Events("c"), default);
+                break;
+            }
+            catch (Npgsql.NpgsqlException) when (attempt < 20)
+            {
+            }
+        Assert.Equal(3, (await ListAsync(opened.Log.ReadAllAsync(0, default))).Count);
+    }
+
+    [Theory]
+    [InlineData("postgres://host", "lacks a host or a database")]
+    [InlineData("postgres:///db", "lacks a host or a database")]
+    [InlineData("postgres://u:secret@host/db?bananas=3", "bananas")]
+    public void An_address_that_cannot_be_used_is_refused_without_its_password(string wrong, string because)
+    {
+        var problem = EventLogAddress.Problem(wrong);
+
+        Assert.Contains(because, problem, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("postgres://USER@HOST:PORT/DATABASE", problem, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_server_that_is_not_there_is_said_without_the_password()
+    {
+        var refused = Assert.Throws<IOException>(() => EventLogAddress.Open("postgres://u:secret@127.0.0.1:1/db?timeout=2", TimeProvider.System));
+
+        Assert.StartsWith("The event log postgres://u:***@127.0.0.1:1/db?timeout=2 cannot be opened", refused.Message, StringComparison.Ordinal);
+    }
+}
