@@ -14,5 +14,7 @@ var root = new RootCommand("DriftWatch notices when a fine-tuned language model 
     ReplayCommand.Create(),
     TuneCommand.Create(),
     TransformCommand.Create(),
+    AuditCommand.Create(),
+    LogCommand.Create(),
 };
 return await CommandLine.RunAsync(root, args);

@@ -190,7 +190,9 @@ public sealed class SqliteEventLog : IEventLog, ICheckpoints, IDisposable
             yield return new(
                 reader.GetInt64(0), reader.GetString(1), reader.GetInt64(2), Guid.Parse(reader.GetString(3)), reader.GetString(4),
                 reader.IsDBNull(5) ? null : DateTimeOffset.Parse(reader.GetString(5), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal),
-                reader.GetString(6), reader.IsDBNull(7) ? null : Guid.Parse(reader.GetString(7)), reader.GetString(8), reader.GetString(9), (byte[])reader[10]);
+                reader.GetString(6), reader.IsDBNull(7) ? null : Guid.Parse(reader.GetString(7)), reader.GetString(8), reader.GetString(9),
+                // A hand that altered it may have left text behind; an audit is to name the event, not to fail.
+                reader[10] is byte[] data ? data : System.Text.Encoding.UTF8.GetBytes(reader[10].ToString()!));
     }
 
     private static SqliteCommand Command(SqliteConnection connection, string sql, params ReadOnlySpan<(string Name, object? Value)> values)

@@ -71,13 +71,13 @@ public static class CommandLine
     public static Option<bool> JsonOption() => new("--json") { Description = "Print one JSON object instead of text." };
 
     /// <summary>A log that is there already and is only read.</summary>
-    public static Option<string> StoredLogOption() => new("--log") { Description = "The event log to read: sqlite:PATH. Nothing is written to it.", Required = true };
+    public static Option<string> StoredLogOption() => new("--log") { Description = "The event log to read: sqlite:PATH or postgres://USER@HOST/DATABASE. Nothing is written to it.", Required = true };
 
-    public static OpenedLog OpenStored(string address)
+    public static OpenedLog OpenStored(string address, string option = "--log")
     {
-        if (EventLogAddress.Problem(address) is { } problem) throw new UsageException($"--log: {problem}");
+        if (EventLogAddress.Problem(address) is { } problem) throw new UsageException($"{option}: {problem}");
         // Opening makes a file where none is; an empty log would then be told from a wrong name by nobody.
-        if (address.Split(':', 2) is ["sqlite", var path] && !File.Exists(path)) throw new UsageException($"--log: {path}: no such file. Name the log of a daemon or of 'driftwatch analyze'.");
+        if (address.Split(':', 2) is ["sqlite", var path] && !File.Exists(path)) throw new UsageException($"{option}: {path}: no such file. Name the log of a daemon or of 'driftwatch analyze'.");
         return EventLogAddress.Open(address, TimeProvider.System);
     }
 

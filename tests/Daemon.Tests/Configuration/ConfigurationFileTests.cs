@@ -384,7 +384,7 @@ public sealed class ConfigurationFileTests : IDisposable
     }
 
     [Theory]
-    [InlineData("log: postgres://host/db\n", "PostgreSQL")]
+    [InlineData("log: postgres://host\n", "lacks a host or a database")]
     [InlineData("log: esdb://host\n", "PROFILE=production")]
     [InlineData("encoder: cuda\n", "PROFILE=production")]
     [InlineData("encoder: tpu\n", "Use auto, cpu or cuda")]

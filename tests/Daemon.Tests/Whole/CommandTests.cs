@@ -100,6 +100,11 @@ public sealed class CommandTests : IClassFixture<SampleMessages>
     [InlineData("3", "0 quiet windows are too few to rest a threshold on; 30 are needed", "tune", "--config", "CATALOG", "--log", "memory:")]
     [InlineData("2", "the configuration has no model m at h", "fingerprint", "m@a/h", "m@b/h", "--config", "CATALOG", "--log", "memory:", "--out", "x.json")]
     [InlineData("2", "holds no window of tinystories-260k@a/blocks.2.hook_resid_post", "fingerprint", "tinystories-260k@a/blocks.2.hook_resid_post", "tinystories-260k@b/blocks.2.hook_resid_post", "--config", "CATALOG", "--log", "memory:", "--out", "x.json")]
+    [InlineData("2", "--head and --key belong together", "audit", "verify", "--log", "memory:", "--head", "head.json")]
+    [InlineData("2", "nowhere.pem: no such file", "audit", "head", "--log", "memory:", "--key", "nowhere.pem", "--out", "head.json")]
+    [InlineData("2", "--from is 'yesterday'. Use RFC 3339", "audit", "export", "--log", "memory:", "--from", "yesterday")]
+    [InlineData("2", "--from: nowhere.db: no such file", "log", "copy", "--from", "sqlite:nowhere.db", "--to", "memory:")]
+    [InlineData("2", "--to: log is 'banana'", "log", "copy", "--from", "memory:", "--to", "banana")]
     [InlineData("2", "--features is 1. Use 5 or more", "fingerprint", "m@a/h", "m@b/h", "--config", "CATALOG", "--log", "memory:", "--out", "x.json", "--features", "1")]
     public async Task What_is_wrong_is_said_with_an_exit_code(string code, string sentence, params string[] args)
     {
@@ -107,6 +112,38 @@ public sealed class CommandTests : IClassFixture<SampleMessages>
 
         Assert.Equal(code, run.ExitCode.ToString());
         Assert.Contains(sentence, run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_record_is_copied_pinned_exported_and_what_was_altered_in_it_is_named()
+    {
+        var (log, copy) = (sample.NewLog(), sample.NewLog());
+        await Program.RunAsync(["analyze", sample.Folder, "--config", sample.Catalog, "--log", log]);
+        var (key, head) = (Path.Combine(sample.Folder, "..", "key.pem"), Path.Combine(sample.Folder, "..", "head.json"));
+        using (var ecdsa = System.Security.Cryptography.ECDsa.Create(System.Security.Cryptography.ECCurve.NamedCurves.nistP256)) await File.WriteAllTextAsync(key, ecdsa.ExportPkcs8PrivateKeyPem());
+
+        Assert.Equal(0, (await Program.RunAsync(["log", "copy", "--from", log, "--to", copy])).ExitCode);
+        Assert.Equal(0, (await Program.RunAsync(["audit", "head", "--log", log, "--key", key, "--out", head])).ExitCode);
+        var verified = await Program.RunAsync(["audit", "verify", "--log", copy, "--head", head, "--key", key]);
+        Assert.Equal((0, true), (verified.ExitCode, verified.Output.Contains("none altered, removed or reordered; up to position", StringComparison.Ordinal)));
+
+        var table = (await Program.RunAsync(["audit", "export", "--log", copy, "--format", "csv", "--feature", "3", "--monitor", "tinystories-260k@control/blocks.2.hook_resid_post"])).Output.Trim().Split('\n');
+        Assert.StartsWith("position,monitor,probe,partition,start,end,firstOffset,nextOffset,rows,sequences,fvu,l0,drifting,feature,firingRows", table[0], StringComparison.Ordinal);
+        Assert.True(table.Length > 1 && table.Skip(1).All(line => line.Contains("@control/", StringComparison.Ordinal)));
+        var lines = (await Program.RunAsync(["audit", "export", "--log", copy])).Output.Trim().Split('\n');
+        Assert.All(lines, line => Assert.False(JsonDocument.Parse(line).RootElement.GetProperty("data").TryGetProperty("summary", out _)));
+
+        await using (var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={copy["sqlite:".Length..]}"))
+        {
+            await connection.OpenAsync();
+            await using var alter = connection.CreateCommand();
+            alter.CommandText = "UPDATE events SET actor = 'mallory' WHERE position = 4";
+            await alter.ExecuteNonQueryAsync();
+        }
+        var altered = await Program.RunAsync(["audit", "verify", "--log", copy]);
+        Assert.Equal(3, altered.ExitCode);
+        Assert.StartsWith("position 4, watch-", altered.Output, StringComparison.Ordinal);
+        Assert.Contains("altered", altered.Output, StringComparison.Ordinal);
     }
 
     [Fact]
