@@ -63,20 +63,22 @@ public sealed class FiringRateShift(DetectionOptions options) : IDetector
     private static List<FeatureEvidence> Tested(WindowSummary window, Baseline baseline)
     {
         var firingF = window.FiringF();
-        var share = (double)window.Sequences / (window.Sequences + baseline.Summary.Sequences);
         var tested = new List<FeatureEvidence>();
         for (var f = 0; f < firingF.Length; f++)
-        {
-            var (now, then) = (firingF[f], baseline.FiringF[f]);
-            var fired = now.Sequences + then.Sequences;
-            if (fired * Math.Min(share, 1 - share) < ExpectedSequencesMinimum) continue;
-            var (here, there) = (ClusteredRatio.Of(now, window), ClusteredRatio.Of(then, baseline.Summary));
-            var z = Statistics.ClusteredZ(here, there);
-            // The variance is estimated from the sequences that fire, on the smaller side above all: Student's tail and not the normal one, which names too many features.
-            var p = Math.Abs(z) < 2 ? Statistics.NormalP(z) : Statistics.StudentP(z, fired * Math.Min(share, 1 - share) - 1);
-            tested.Add(new(f, null, there.Ratio, here.Ratio, z, p));
-        }
+            if (Test(firingF[f], window, baseline.FiringF[f], baseline.Summary) is var (rate, baselineRate, z, p)) tested.Add(new(f, null, baselineRate, rate, z, p));
         return tested;
+    }
+
+    /// <summary>Clustered z of one feature's rates and its two-sided p-value; null: it fired in too few sequences.</summary>
+    internal static (double Rate, double BaselineRate, double Z, double P)? Test(in Firing now, WindowSummary window, in Firing then, WindowSummary baseline)
+    {
+        var share = (double)window.Sequences / (window.Sequences + baseline.Sequences);
+        var expected = (now.Sequences + then.Sequences) * Math.Min(share, 1 - share);
+        if (!(expected >= ExpectedSequencesMinimum)) return null;
+        var (here, there) = (ClusteredRatio.Of(now, window), ClusteredRatio.Of(then, baseline));
+        var z = Statistics.ClusteredZ(here, there);
+        // The variance is estimated from the sequences that fire, on the smaller side above all: Student's tail and not the normal one, which names too many features.
+        return (here.Ratio, there.Ratio, z, Math.Abs(z) < 2 ? Statistics.NormalP(z) : Statistics.StudentP(z, expected - 1));
     }
 
     /// <summary>Up or down, 1 or more; bounded, so that a rate of 0 is a large factor and not an infinite one.</summary>

@@ -34,7 +34,13 @@ public readonly record struct FiringCount(int Feature, int Count, long Sequences
 public readonly record struct MagnitudeCount(int Feature, int Bin, long Sequences)
 {
     /// <summary>A quarter of an octave: magnitudes a factor of 1.19 apart differ.</summary>
-    public static int BinOf(double magnitude) => LogHistogram.BinOf(magnitude) >> 6;
+    public static int BinOf(double magnitude) => LogHistogram.BinOf(magnitude) >> Shift;
+
+    /// <summary>log₂ of the magnitude at the middle of a bin, on that scale.</summary>
+    public static double OctavesOf(int bin) => (Math.Log2(LogHistogram.EdgeOf(bin << Shift)) + Math.Log2(LogHistogram.EdgeOf((bin + 1) << Shift))) / 2;
+
+    // Of the bins of a 256th of an octave.
+    private const int Shift = 6;
 }
 
 /// <summary>Everything later steps know of a window's rows: sums only, no row and no token. Mergeable in any order with the same bits.</summary>

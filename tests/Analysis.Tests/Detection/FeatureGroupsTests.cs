@@ -31,6 +31,13 @@ public sealed class FeatureGroupsTests
         Assert.Equal([null, null], FeatureGroups.Of([new(0, "token:0+1", 0.1, 0.2, 5, 1e-6), Up(1)], sae));
 
     [Fact]
+    public void Features_that_are_known_to_have_moved_alike_need_no_rates()
+    {
+        Assert.Equal([1, 1, null], FeatureGroups.OfAlike([1, 0, 2], sae));
+        Assert.Equal([null, null], FeatureGroups.OfAlike([0, 1], sae with { DecoderFD = [] }));
+    }
+
+    [Fact]
     public void No_features_no_groups() => Assert.Empty(FeatureGroups.Of([], sae));
 
     private static FeatureEvidence Up(int feature) => new(feature, null, 0.1, 0.2, 5, 1e-6);
