@@ -60,6 +60,9 @@ public sealed record MonitorEntry(
     /// <summary>FVU over all windows, each weighted by its rows.</summary>
     public double Fvu => Rows == 0 ? 0 : FvuRows / Rows;
     public double L0 => Rows == 0 ? 0 : L0Rows / Rows;
+
+    /// <summary>Of each of <see cref="Recent"/>, in the stream of its partition: there its sums are.</summary>
+    public ImmutableArray<long> RecentRevisions { get; init; } = [];
 }
 
 /// <summary>What the API, the metrics and the reports show: a fold of the whole event log. Readers see a snapshot.</summary>
@@ -80,17 +83,17 @@ public sealed class MonitorRegister
 
     public Snapshot Current => current;
 
-    public void Evolve(StoredEvent stored) => current = Evolve(current, EventJson.Read(stored.Data), stored.Actor) with { Position = stored.Position };
+    public void Evolve(StoredEvent stored) => current = Evolve(current, EventJson.Read(stored.Data), stored) with { Position = stored.Position };
 
-    private static Snapshot Evolve(Snapshot now, AlertEvent fact, string actor) => fact switch
+    private static Snapshot Evolve(Snapshot now, AlertEvent fact, StoredEvent stored) => fact switch
     {
-        WindowClosed window => WithFeatures(now, window) with { Monitors = now.Monitors.SetItem((window.Monitor, window.Probe), After(now.Monitors.GetValueOrDefault((window.Monitor, window.Probe)), window)) },
+        WindowClosed window => WithFeatures(now, window) with { Monitors = now.Monitors.SetItem((window.Monitor, window.Probe), After(now.Monitors.GetValueOrDefault((window.Monitor, window.Probe)), window, stored.Revision)) },
         DriftDetected or HazardDetected => Opened(now, AlertEntry.Of(fact)),
         DriftEnded ended => Changed(now, ended.Alert, alert => alert with { Ended = ended.WindowEnd }),
         HazardEnded ended => Changed(now, ended.Alert, alert => alert with { Ended = ended.WindowEnd }),
-        AlertAcknowledged acknowledged => Changed(now, acknowledged.Alert, alert => alert with { Acknowledged = $"{actor}: {acknowledged.Note}" }),
-        AlertMuted muted => Changed(now, muted.Alert, alert => alert with { Muted = $"{actor}: {muted.Note}", MutedUntil = muted.Until }),
-        AlertResolved resolved => Changed(now, resolved.Alert, alert => alert with { Resolved = $"{actor}: {resolved.Note}" }),
+        AlertAcknowledged acknowledged => Changed(now, acknowledged.Alert, alert => alert with { Acknowledged = $"{stored.Actor}: {acknowledged.Note}" }),
+        AlertMuted muted => Changed(now, muted.Alert, alert => alert with { Muted = $"{stored.Actor}: {muted.Note}", MutedUntil = muted.Until }),
+        AlertResolved resolved => Changed(now, resolved.Alert, alert => alert with { Resolved = $"{stored.Actor}: {resolved.Note}" }),
         // The sums of a baseline are not shown, and are large.
         BaselineFrozen baseline => now with { Baselines = now.Baselines.Add(baseline with { Summary = [] }) },
         _ => now,
@@ -111,12 +114,12 @@ public sealed class MonitorRegister
         });
     }
 
-    private static MonitorEntry After(MonitorEntry? entry, WindowClosed window)
+    private static MonitorEntry After(MonitorEntry? entry, WindowClosed window, long revision)
     {
         var slim = window with { Summary = [] };
         var rows = window.Rows;
-        if (entry is null) return new(window.Monitor, window.Probe, 1, rows, window.Sequences, window.Fvu * rows, window.L0 * rows, window.Undecided ? 1 : 0, slim, [slim]);
-        var recent = entry.Recent.Length == MonitorEntry.RecentMaximum ? entry.Recent.RemoveAt(0) : entry.Recent;
+        if (entry is null) return new(window.Monitor, window.Probe, 1, rows, window.Sequences, window.Fvu * rows, window.L0 * rows, window.Undecided ? 1 : 0, slim, [slim]) { RecentRevisions = [revision] };
+        var (recent, revisions) = entry.Recent.Length == MonitorEntry.RecentMaximum ? (entry.Recent.RemoveAt(0), entry.RecentRevisions.RemoveAt(0)) : (entry.Recent, entry.RecentRevisions);
         return entry with
         {
             Windows = entry.Windows + 1,
@@ -127,6 +130,7 @@ public sealed class MonitorRegister
             Undecided = entry.Undecided + (window.Undecided ? 1 : 0),
             Last = slim,
             Recent = recent.Add(slim),
+            RecentRevisions = revisions.Add(revision),
         };
     }
 

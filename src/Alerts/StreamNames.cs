@@ -10,6 +10,10 @@ public static class StreamNames
 
     public static string Watch(MonitorId monitor, int partition) => $"{WatchPrefix}{monitor}-{partition}";
 
+    /// <summary>Whose windows a stream holds; null: it holds no windows.</summary>
+    public static MonitorId? WatchedIn(string stream) =>
+        stream.StartsWith(WatchPrefix, StringComparison.Ordinal) && stream.LastIndexOf('-') > WatchPrefix.Length && MonitorId.TryParse(stream[WatchPrefix.Length..stream.LastIndexOf('-')], out var monitor) ? monitor : null;
+
     public static string Baseline(MonitorId monitor) => $"baseline-{monitor}";
 
     /// <summary>People act on any replica, so what they do never competes for the revision that fences a partition.</summary>

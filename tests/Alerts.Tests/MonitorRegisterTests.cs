@@ -52,6 +52,8 @@ public sealed class MonitorRegisterTests
         var entry = Assert.Single(register.Current.Monitors.Values);
         Assert.Equal(Enumerable.Range(10, MonitorEntry.RecentMaximum).Select(i => (long)i * 10), entry.Recent.Select(window => window.Offsets.First));
         Assert.All(entry.Recent.Append(entry.Last), window => Assert.Empty(window.Summary));
+        // Where the sums are: each was the only event of its place.
+        Assert.Equal(Enumerable.Range(10, MonitorEntry.RecentMaximum).Select(i => (long)i), entry.RecentRevisions);
     }
 
     [Fact]
