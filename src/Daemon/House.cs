@@ -52,6 +52,7 @@ public static class House
         var (register, log, time) = (app.Services.GetRequiredService<MonitorRegister>(), app.Services.GetRequiredService<IEventLog>(), app.Services.GetRequiredService<TimeProvider>());
         app.MapIntake(app.Services.GetRequiredService<ActivationDecoder>(), app.Services.GetRequiredService<IIntake>(), app.Services.GetRequiredService<WatchMetrics>(), settings.MessageBytesMaximum, time);
         app.MapReads(register, log, time);
+        app.MapComparison(app.Services.GetRequiredService<ComparisonDesk>(), catalog);
         app.MapOperator(new(log, register, time));
         return app;
     }
@@ -89,6 +90,7 @@ public static class House
         services.AddSingleton<IEventLog>(provider => provider.GetRequiredService<OpenedLog>().Log);
         services.AddSingleton<ICheckpoints>(provider => provider.GetRequiredService<OpenedLog>().Checkpoints);
         services.AddSingleton<MonitorRegister>();
+        services.AddSingleton<ComparisonDesk>();
         services.AddSingleton<WatchProgress>();
         services.AddSingleton<WatchRecord>();
         // Before the metrics, so that it hears of every instrument.

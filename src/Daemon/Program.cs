@@ -13,6 +13,7 @@ var root = new RootCommand("DriftWatch notices when a fine-tuned language model 
     HazardsCommand.Create(),
     ReplayCommand.Create(),
     TuneCommand.Create(),
+    CompareCommand.Create(),
     TransformCommand.Create(),
     AuditCommand.Create(),
     LogCommand.Create(),

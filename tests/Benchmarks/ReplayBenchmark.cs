@@ -40,6 +40,7 @@ internal static class ReplayBenchmark
                 Console.WriteLine($"{threads} threads: {report.Windows} windows of {features} features, {results.Sum(result => result.AsRecorded)} as recorded, {seconds:0.0} s ({used:0.0} s of processor): {report.Windows / seconds:0} windows/s; "
                     + $"a year of hourly windows for ten monitors ({YearOfTen}): {YearOfTen * seconds / report.Windows / 60:0.0} minutes; peak memory {Process.GetCurrentProcess().PeakWorkingSet64 >> 20} MiB");
             }
+            await CompareAsync(log.Log, catalog);
             Console.WriteLine($"log: {new FileInfo(file).Length / (double)windows / 1024:0} KiB a window");
             return 0;
         }
@@ -47,6 +48,22 @@ internal static class ReplayBenchmark
         {
             if (kept is null) foreach (var left in new[] { "", "-wal", "-shm" }) File.Delete(file + left);
         }
+    }
+
+    /// <summary>What <c>driftwatch compare</c> does: two of the monitors, the others skipped.</summary>
+    private static async Task CompareAsync(IEventLog log, Catalog catalog)
+    {
+        var comparison = new VersionComparison(catalog, new(new("model-0", "1", "h"), new("model-1", "1", "h"), Probe.Traffic, null, null));
+        var (began, events) = (Stopwatch.GetTimestamp(), 0);
+        await foreach (var stored in log.ReadAllAsync(0, default))
+        {
+            events++;
+            if (comparison.Wants(stored.Stream) && EventJson.Read(stored.Data) is WindowClosed window) comparison.Evolve(window);
+        }
+        var folded = Stopwatch.GetElapsedTime(began).TotalSeconds;
+        began = Stopwatch.GetTimestamp();
+        var result = comparison.Result();
+        Console.WriteLine($"compared: {comparison.Windows} windows among {events} events folded in {folded:0.00} s ({folded / comparison.Windows * 1000:0.0} ms a window), {result.Comparison.Tested} features tested in {Stopwatch.GetElapsedTime(began).TotalSeconds:0.00} s");
     }
 
     private static Catalog CatalogOf(int features)

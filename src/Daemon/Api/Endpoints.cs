@@ -4,6 +4,7 @@ using System.Text.Json;
 using DriftWatch.Alerts;
 using DriftWatch.Alerts.EventLog;
 using DriftWatch.Alerts.Metrics;
+using DriftWatch.Analysis;
 using DriftWatch.Analysis.Activations;
 using DriftWatch.Daemon.Configuration;
 using DriftWatch.Ingest;
@@ -113,6 +114,28 @@ public static class Endpoints
             return Results.Problem($"There is no stream '{stream}'. Streams are watch-MODEL@VERSION/HOOK-PARTITION, baseline-…, operator-… and catalog.", statusCode: 404, title: "No such stream");
         });
     }
+
+    /// <summary>Which features differ between two versions or models, over the newest windows of each.</summary>
+    public static void MapComparison(this IEndpointRouteBuilder app, ComparisonDesk desk, Catalog catalog) =>
+        app.MapGet("/v1/compare", async (string? a, string? b, string? probe, string? from, string? to, string? windows, string? top, HttpContext context) =>
+        {
+            try
+            {
+                if (string.IsNullOrEmpty(a) || string.IsNullOrEmpty(b)) throw new NotComparableException(NotComparable.Misspelt, "Name both: /v1/compare?a=model@version/hook&b=model@version/hook (or model@version where the model is watched at one hook).");
+                var asked = ComparisonRequest.Of(catalog, a, b, ComparisonQuery.Probe("probe", probe), ComparisonQuery.Time("from", from), ComparisonQuery.Time("to", to));
+                var (newest, shown) = (ComparisonQuery.Count("windows", windows, MonitorEntry.RecentMaximum, MonitorEntry.RecentMaximum), ComparisonQuery.Count("top", top, ComparisonView.TopDefault, ComparisonView.TopMaximum));
+                return Results.Json(ComparisonView.Of(await desk.CompareAsync(asked, newest, context.RequestAborted), shown), EventJson.Options);
+            }
+            catch (NotComparableException error)
+            {
+                return Results.Problem(error.Message, statusCode: error.Why switch { NotComparable.Misspelt => 400, NotComparable.Unknown => 404, _ => 422 }, title: "Not compared");
+            }
+            catch (ComparisonBusyException error)
+            {
+                context.Response.Headers.RetryAfter = "10";
+                return Results.Problem(error.Message, statusCode: 503, title: "Busy");
+            }
+        });
 
     public static void MapOperator(this IEndpointRouteBuilder app, OperatorDesk desk)
     {

@@ -1,34 +1,22 @@
 using System.Globalization;
-using System.Net;
 using System.Text;
 using DriftWatch.Analysis.Canonical.Fidelity;
+using static DriftWatch.Daemon.Reports.ReportPage;
 
 namespace DriftWatch.Daemon.Reports;
 
-/// <summary>An evaluation as one HTML page: style and plots (SVG) are in it, no script, nothing is loaded. Follows the reader's light or dark setting.</summary>
+/// <summary>An evaluation as one HTML page.</summary>
 internal static class FidelityPage
 {
-    private const string Style = """
-        :root { color-scheme: light dark; --ink: #1c2024; --soft: #5b6470; --line: #d5dae0; --page: #fff; --map: #1565c0; --control: #a3adb8; }
-        @media (prefers-color-scheme: dark) { :root { --ink: #e7eaee; --soft: #a0a9b4; --line: #3a424c; --page: #14171a; --map: #64b0ff; --control: #68727d; } }
-        body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page); max-width: 1100px; margin: 2rem auto; padding: 0 1rem; }
-        h1 { font-size: 1.3rem; } h2 { font-size: 1.05rem; margin-top: 2rem; } .soft { color: var(--soft); }
-        .grade { font-size: 3rem; font-weight: 700; color: var(--map); float: left; margin-right: 1rem; line-height: 1; }
-        table { border-collapse: collapse; font-variant-numeric: tabular-nums; } th, td { text-align: right; padding: .15rem .6rem; border-bottom: 1px solid var(--line); } th:first-child, td:first-child { text-align: left; }
-        .plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(330px, 1fr)); gap: 1rem 1.5rem; } figure { margin: 0; } figcaption { font-weight: 600; } svg { width: 100%; height: auto; }
-        svg text { fill: var(--soft); font: 11px system-ui, sans-serif; } .map { fill: var(--map); } .control { fill: var(--control); } .axis { stroke: var(--line); } .range { stroke: var(--ink); } .dot { fill: var(--map); fill-opacity: .45; }
-        """;
-
     public static string Html(FidelityReport report, string title)
     {
         var page = new StringBuilder();
-        page.Append($"<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>{Text(title)}</title>\n<style>\n{Style}\n</style></head>\n<body>\n");
         page.Append($"<h1>{Text(title)}</h1>\n<p><span class=\"grade\">{report.Grade}</span>{Text(FidelityTable.Summary(report))}<br>{string.Join("<br>", FidelityTable.Notes(report).Select(Text))}</p>\n");
         page.Append("<h2>The map beside its controls</h2>\n<p class=\"soft\">Bars: the map (blue) and what knows nothing of it, on the same rows. Lines: 95 % of resamples of the sequences.</p>\n<div class=\"plots\">\n");
         foreach (var row in FidelityTable.Rows) page.Append(Bars(report, row));
         page.Append("</div>\n<h2>Features</h2>\n<div class=\"plots\">\n").Append(Histogram(report)).Append(Deciles(report)).Append(Rates(report)).Append("</div>\n");
-        page.Append("<h2>Numbers</h2>\n").Append(Table(report)).Append("</body></html>\n");
-        return page.ToString();
+        page.Append("<h2>Numbers</h2>\n").Append(Table(report));
+        return ReportPage.Html(title, page.ToString());
     }
 
     private static string Bars(FidelityReport report, FidelityTable.Row row)
@@ -77,12 +65,9 @@ internal static class FidelityPage
     /// <summary>Both axes logarithmic, 10⁻⁴ to 1; what never comes through lies on the lower edge.</summary>
     private static string Rates(FidelityReport report)
     {
-        static double At(double rate) => Math.Clamp(Math.Log10(Math.Max(rate, 1e-4)) / 4 + 1, 0, 1);
-        var svg = new StringBuilder("<line class=\"axis\" x1=\"40\" x2=\"340\" y1=\"310\" y2=\"10\"/><line class=\"axis\" x1=\"40\" x2=\"340\" y1=\"310\" y2=\"310\"/><line class=\"axis\" x1=\"40\" x2=\"40\" y1=\"310\" y2=\"10\"/>");
-        for (var power = 0; power <= 4; power++)
-            svg.Append($"<text x=\"{40 + 75 * power}\" y=\"325\" text-anchor=\"middle\">{(power == 4 ? "1" : $"1e-{4 - power}")}</text><text x=\"35\" y=\"{314 - 75 * power}\" text-anchor=\"end\">{(power == 4 ? "1" : $"1e-{4 - power}")}</text>");
+        var svg = new StringBuilder(RateAxes());
         foreach (var feature in report.PerFeature)
-            svg.Append(CultureInfo.InvariantCulture, $"<circle class=\"dot\" cx=\"{40 + 300 * At(feature.NativeRate):0.#}\" cy=\"{310 - 300 * At(feature.MappedRate):0.#}\" r=\"2.5\"><title>{feature.Feature}: {feature.NativeRate:0.0000} native, {feature.MappedRate:0.0000} mapped</title></circle>");
+            svg.Append(CultureInfo.InvariantCulture, $"<circle class=\"dot\" cx=\"{40 + 300 * OnLog(feature.NativeRate):0.#}\" cy=\"{310 - 300 * OnLog(feature.MappedRate):0.#}\" r=\"2.5\"><title>{feature.Feature}: {feature.NativeRate:0.0000} native, {feature.MappedRate:0.0000} mapped</title></circle>");
         return Figure("Firing rates", "across: on native rows; up: on mapped rows", 370, 330, svg.ToString());
     }
 
@@ -97,9 +82,4 @@ internal static class FidelityPage
         }
         return table.Append($"</table>\n<p>FVU of the reference dictionary on native rows {FidelityTable.Number(report.FvuNative.Value)}, of a random dictionary {FidelityTable.Number(report.FvuRandom)}; features per row {FidelityTable.Number(report.L0Native)} native, {FidelityTable.Number(report.Map.L0.Value)} mapped.</p>\n").ToString();
     }
-
-    private static string Figure(string caption, string meaning, int width, int height, string svg) =>
-        $"<figure><figcaption>{caption}</figcaption><div class=\"soft\">{Text(meaning)}</div><svg viewBox=\"0 0 {width} {height}\" role=\"img\">{svg}</svg></figure>\n";
-
-    private static string Text(string text) => WebUtility.HtmlEncode(text);
 }

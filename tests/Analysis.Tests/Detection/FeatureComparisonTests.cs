@@ -109,6 +109,17 @@ public sealed class FeatureComparisonTests
         Assert.Empty(FeatureComparison.Of(new(nothing, null), new(nothing, null), Rate).Features);
     }
 
+    [Fact]
+    public void Signed_codes_have_rates_and_no_octaves()
+    {
+        var negative = Summary(feature => (made[feature].A, 1, -1));
+
+        var result = FeatureComparison.Of(new(negative, null), new(b, null), Rate);
+
+        Assert.Equal([8, 1, 2, 3, 4], result.Features.Select(feature => feature.Feature));
+        Assert.All(result.Features, feature => Assert.Null(feature.Octaves));
+    }
+
     /// <summary>Golden/comparison.py.</summary>
     [Fact]
     public void Tests_intervals_and_names_are_SciPys_from_the_sequences_themselves()

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using DriftWatch.Alerts;
+using DriftWatch.Analysis.Activations;
 using DriftWatch.Support;
 
 namespace DriftWatch.Daemon.Tests.Api;
@@ -310,6 +311,79 @@ public sealed class EndpointsTests
         using var response = await house.GetAsync("/healthz");
 
         Assert.Empty(response.Headers.Server);
+    }
+
+    [Fact]
+    public async Task Two_versions_are_compared_over_their_newest_windows()
+    {
+        await using var house = await SomeHouse.StartAsync();
+        var next = Some.Monitor with { Version = "next" };
+        // The first window of the next version is as the approved one's; in those after it nothing moves on the first axis.
+        foreach (var (monitor, still) in new[] { (Some.Monitor, false), (next, false), (next, true), (next, true) })
+        {
+            using var posted = await house.PostAsync(Traffic(monitor, still));
+            Assert.True(posted.IsSuccessStatusCode);
+        }
+        await SomeHouse.UntilAsync(() => house.Register.Current.Monitors.Values.Sum(entry => entry.Windows) == 4);
+        var path = $"/v1/compare?a={Uri.EscapeDataString(Some.Monitor.ToString())}&b={Some.Model}@next";
+
+        var newest = await house.JsonAsync(path + "&windows=2&top=1");
+        var all = await house.JsonAsync(path);
+
+        Assert.Equal((1, 2, 3), (newest.GetProperty("a").GetProperty("windows").GetInt32(), newest.GetProperty("b").GetProperty("windows").GetInt32(), all.GetProperty("b").GetProperty("windows").GetInt32()));
+        Assert.Equal((60, 120), (newest.GetProperty("a").GetProperty("sequences").GetInt32(), newest.GetProperty("b").GetProperty("sequences").GetInt32()));
+        var silent = newest.GetProperty("differences").EnumerateArray().Single(each => Text(each, "change") == "silent");
+        // Features 0, 4, 8 and 12 are the first axis; one is shown.
+        Assert.Equal((4, 1), (silent.GetProperty("count").GetInt32(), silent.GetProperty("features").GetArrayLength()));
+        Assert.Equal(0, silent.GetProperty("features")[0].GetProperty("feature").GetInt32() % Some.Width);
+        Assert.Equal(0, all.GetProperty("differences").EnumerateArray().Single(each => Text(each, "change") == "silent").GetProperty("count").GetInt32());
+        using var later = await house.GetAsync(path + "&from=2030-01-01");
+        Assert.Contains("from 2030-01-01 00:00:00Z", Text(await ProblemAsync(later, HttpStatusCode.NotFound), "detail"));
+    }
+
+    [Theory]
+    [InlineData("", HttpStatusCode.BadRequest, "/v1/compare?a=model@version/hook&b=model@version/hook")]
+    [InlineData("?a=x&b=y", HttpStatusCode.BadRequest, "'x' is no monitor")]
+    [InlineData("?a=acme/support-bot@1&b=acme/other@1", HttpStatusCode.NotFound, "has no model acme/other")]
+    [InlineData("?a=acme/support-bot@1&b=acme/support-bot@2", HttpStatusCode.NotFound, "There are windows of: none")]
+    [InlineData("?a=acme/support-bot@1&b=acme/support-bot@2&probe=x", HttpStatusCode.BadRequest, "probe is 'x'. Use traffic or canary")]
+    [InlineData("?a=acme/support-bot@1&b=acme/support-bot@2&windows=51", HttpStatusCode.BadRequest, "windows is '51'. Use 1 to 50")]
+    [InlineData("?a=acme/support-bot@1&b=acme/support-bot@2&top=-1", HttpStatusCode.BadRequest, "top is '-1'. Use 1 to 500")]
+    [InlineData("?a=acme/support-bot@1&b=acme/support-bot@2&from=x", HttpStatusCode.BadRequest, "from is 'x'. Use an event time")]
+    public async Task What_cannot_be_compared_is_refused_with_what_can(string query, HttpStatusCode status, string says)
+    {
+        await using var house = await SomeHouse.StartAsync();
+
+        using var response = await house.GetAsync("/v1/compare" + query);
+
+        Assert.Contains(says, Text(await ProblemAsync(response, status), "detail"));
+    }
+
+    [Fact]
+    public async Task A_comparison_needs_the_token_and_enough_sequences()
+    {
+        await using var house = await SomeHouse.StartAsync(withToken: true);
+        var path = $"/v1/compare?a={Some.Model}@1&b={Some.Model}@2";
+        using (var without = await house.GetAsync(path)) await ProblemAsync(without, HttpStatusCode.Unauthorized);
+
+        house.Client.DefaultRequestHeaders.Authorization = new("Bearer", SomeHouse.Token);
+        foreach (var version in new[] { "1", "2" })
+        {
+            using var posted = await house.PostAsync(Some.Message(rows: 120, Some.Monitor with { Version = version }));
+        }
+        await SomeHouse.UntilAsync(() => house.Register.Current.Monitors.Count == 2);
+        using var few = await house.GetAsync(path);
+
+        Assert.Contains("hold 1 sequences, too few to compare; detection.sequencesMinimum is 50", Text(await ProblemAsync(few, HttpStatusCode.UnprocessableEntity), "detail"));
+    }
+
+    /// <summary>60 sequences of two rows.</summary>
+    /// <param name="still">0 on the first axis.</param>
+    private static byte[] Traffic(MonitorId monitor, bool still)
+    {
+        var values = Some.Values(120 * Some.Width);
+        for (var i = 0; still && i < values.Length; i += Some.Width) values[i] = 0;
+        return SafetensorsFile.Of(Some.Metadata(monitor), SomeTensor.F32("activations", [120, Some.Width], values), SomeTensor.I32("sequence_ids", [.. Enumerable.Range(0, 120).Select(row => row / 2)]));
     }
 
     private static string? Text(JsonElement json, string name) => json.GetProperty(name).GetString();

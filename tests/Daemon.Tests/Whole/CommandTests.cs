@@ -106,6 +106,13 @@ public sealed class CommandTests : IClassFixture<SampleMessages>
     [InlineData("2", "--from: nowhere.db: no such file", "log", "copy", "--from", "sqlite:nowhere.db", "--to", "memory:")]
     [InlineData("2", "--to: log is 'banana'", "log", "copy", "--from", "memory:", "--to", "banana")]
     [InlineData("2", "--features is 1. Use 5 or more", "fingerprint", "m@a/h", "m@b/h", "--config", "CATALOG", "--log", "memory:", "--out", "x.json", "--features", "1")]
+    [InlineData("2", "no such file. Name the log of a daemon", "compare", "tinystories-260k@a", "tinystories-260k@b", "--config", "CATALOG", "--log", "sqlite:nowhere.db")]
+    [InlineData("2", "'base' is no monitor. Use model@version/hook", "compare", "base", "tinystories-260k@b", "--config", "CATALOG", "--log", "memory:")]
+    [InlineData("2", "The configuration has no model m. It has tinystories-260k at blocks.2.hook_resid_post", "compare", "tinystories-260k@b", "m@a", "--config", "CATALOG", "--log", "memory:")]
+    [InlineData("2", "There are no stored canary windows from 2026-01-01 00:00:00Z of tinystories-260k@a/blocks.2.hook_resid_post. There are windows of: none", "compare", "tinystories-260k@a", "tinystories-260k@b", "--config", "CATALOG", "--log", "memory:", "--probe", "canary", "--from", "2026-01-01")]
+    [InlineData("2", "--probe is 'both'. Use traffic or canary", "compare", "tinystories-260k@a", "tinystories-260k@b", "--config", "CATALOG", "--log", "memory:", "--probe", "both")]
+    [InlineData("2", "--top is '0'. Use 1 to 500", "compare", "tinystories-260k@a", "tinystories-260k@b", "--config", "CATALOG", "--log", "memory:", "--top", "0")]
+    [InlineData("2", "--to is 'soon'. Use an event time, as in 2026-11-20T12:00:00Z", "compare", "tinystories-260k@a", "tinystories-260k@b", "--config", "CATALOG", "--log", "memory:", "--to", "soon")]
     public async Task What_is_wrong_is_said_with_an_exit_code(string code, string sentence, params string[] args)
     {
         var run = await Program.RunAsync([.. args.Select(arg => arg switch { "FOLDER" => sample.Folder, "CATALOG" => sample.Catalog, _ => arg })]);
@@ -224,6 +231,43 @@ public sealed class CommandTests : IClassFixture<SampleMessages>
             monitor => monitor.GetProperty("monitor").GetString()!.Split('@', '/')[1], monitor => (monitor.GetProperty("held").GetInt32(), monitor.GetProperty("judged").GetInt32()));
         Assert.Equal(heldOf["backdoor-50%"].Item2, heldOf["backdoor-50%"].Item1);
         Assert.All(["base", "control"], version => Assert.Equal(0, heldOf[version].Item1));
+    }
+
+    [Fact]
+    public async Task Two_versions_are_compared_over_their_stored_windows_as_text_JSON_and_a_page()
+    {
+        var (log, page) = (sample.NewLog(), Path.Combine(sample.Folder, "..", "compared.html"));
+        await Program.RunAsync(["analyze", sample.Folder, "--config", sample.Catalog, "--log", log]);
+        var before = await Content(log);
+        string[] rest = ["--config", sample.Catalog, "--log", log];
+
+        var control = await Program.RunAsync(["compare", "tinystories-260k@base", "tinystories-260k@control", .. rest, "--json"]);
+        var backdoor = await Program.RunAsync(["compare", "tinystories-260k@base", "tinystories-260k@backdoor-50%/blocks.2.hook_resid_post", .. rest, "--json", "--top", "5", "--html", page]);
+        var text = await Program.RunAsync(["compare", "tinystories-260k@base", "tinystories-260k@backdoor-50%", .. rest, "--top", "5"]);
+
+        Assert.Equal((0, "", 0, "", 0, ""), (control.ExitCode, control.Error, backdoor.ExitCode, backdoor.Error, text.ExitCode, text.Error));
+        var (benign, bad) = (JsonDocument.Parse(control.Output).RootElement, JsonDocument.Parse(backdoor.Output).RootElement);
+        // What the demo's rule watches (feature 124) fires far more in the backdoored version, and so do many others; a benign fine-tune moves hardly any.
+        Assert.InRange(Difference(benign, "fires-more").GetProperty("large").GetInt32() + Difference(benign, "new").GetProperty("large").GetInt32(), 0, 5);
+        Assert.True(Difference(bad, "fires-more").GetProperty("large").GetInt32() > 50);
+        var first = Difference(bad, "fires-more").GetProperty("features")[0];
+        var factor = first.GetProperty("factor");
+        Assert.True(factor.GetProperty("low").GetDouble() > 3 && factor.GetProperty("value").GetDouble() > factor.GetProperty("low").GetDouble() && factor.GetProperty("high").GetDouble() > factor.GetProperty("value").GetDouble());
+        Assert.Equal(5, Difference(bad, "fires-more").GetProperty("features").GetArrayLength());
+        Assert.Equal(0, bad.GetProperty("notMapped").GetInt32());
+        var side = bad.GetProperty("b");
+        foreach (var name in new[] { "monitor", "windows", "windowsLeftOut", "start", "end", "rows", "sequences", "fvu", "l0", "transform" }) Assert.True(side.TryGetProperty(name, out _), name);
+        Assert.Equal("identity", side.GetProperty("transform").GetProperty("kind").GetString());
+        Assert.Contains("Traffic was compared", bad.GetProperty("notes")[0].GetString(), StringComparison.Ordinal);
+        Assert.Contains("Fires more in B: ", text.Output, StringComparison.Ordinal);
+        Assert.Matches(@"feature \d+ .* factor [0-9.]+ \([0-9.]+ to [0-9.]+\)", text.Output);
+        var html = await File.ReadAllTextAsync(page, TestContext.Current.CancellationToken);
+        Assert.Contains("Effect and 95 % interval", html, StringComparison.Ordinal);
+        Assert.DoesNotContain("<script", html, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain("http", html, StringComparison.OrdinalIgnoreCase);
+        Assert.Equal(before, await Content(log));
+
+        static JsonElement Difference(JsonElement report, string change) => report.GetProperty("differences").EnumerateArray().Single(each => each.GetProperty("change").GetString() == change);
     }
 
     [Fact]

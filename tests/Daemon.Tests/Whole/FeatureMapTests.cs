@@ -62,6 +62,44 @@ public sealed class FeatureMapTests : IDisposable
     }
 
     [Fact]
+    public async Task A_sibling_is_compared_with_the_reference_in_canonical_features()
+    {
+        Write();
+        var log = $"sqlite:{folder.File("events.db")}";
+        await Program.RunAsync("analyze", folder.File("messages"), "--config", folder.File("driftwatch.yaml"), "--log", log, "--json");
+
+        var (good, bad) = (await ComparedAsync("reference@base", "sibling@good"), await ComparedAsync("reference@base", "sibling@bad"));
+        var changed = await ComparedAsync("sibling@good", "sibling@bad");
+
+        // Of the sibling's two versions, what was made to differ differs most, and next what lies close to it in so few dimensions.
+        Assert.Equal([Rare, AlsoRare], Features(changed, "fires-more").Take(2).Select(feature => feature.GetProperty("feature").GetInt32()).Order());
+        // What neither side's map reaches fires on neither.
+        Assert.Empty(Features(changed, "not-mapped"));
+        Assert.Equal(good.GetProperty("notMapped").GetInt32(), changed.GetProperty("notMapped").GetInt32());
+        foreach (var report in new[] { good, bad })
+        {
+            var unseen = Features(report, "not-mapped").Single(feature => feature.GetProperty("feature").GetInt32() == Unmapped);
+            Assert.Equal(("b", 0d), (unseen.GetProperty("notReachedBy").GetString(), unseen.GetProperty("rateB").GetDouble()));
+            Assert.True(unseen.GetProperty("rateA").GetDouble() > 0.05);
+            Assert.Empty(Features(report, "silent"));
+            var transform = report.GetProperty("b").GetProperty("transform");
+            Assert.Equal(("feature-map", "C"), (transform.GetProperty("kind").GetString(), transform.GetProperty("grade").GetString()));
+            Assert.Equal(SmallFamily.Features, transform.GetProperty("reached").GetInt32() + report.GetProperty("notMapped").GetInt32());
+            Assert.Contains(report.GetProperty("notes").EnumerateArray(), note => note.GetString()!.StartsWith("A side has a dictionary of its own", StringComparison.Ordinal));
+        }
+
+        async Task<System.Text.Json.JsonElement> ComparedAsync(string a, string b)
+        {
+            var run = await Program.RunAsync("compare", a, b, "--config", folder.File("driftwatch.yaml"), "--log", log, "--json");
+            Assert.True(run.ExitCode == 0, run.Error);
+            return System.Text.Json.JsonDocument.Parse(run.Output).RootElement;
+        }
+
+        static System.Text.Json.JsonElement[] Features(System.Text.Json.JsonElement report, string change) =>
+            [.. report.GetProperty("differences").EnumerateArray().Single(difference => difference.GetProperty("change").GetString() == change).GetProperty("features").EnumerateArray()];
+    }
+
+    [Fact]
     public void A_feature_map_needs_the_dictionary_that_it_was_learned_with_and_others_need_none()
     {
         Write();
