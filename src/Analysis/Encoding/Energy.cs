@@ -2,7 +2,7 @@ using System.Runtime.Intrinsics;
 
 namespace DriftWatch.Analysis.Encoding;
 
-/// <summary>Sums of squares in double precision, in one fixed order on every processor: eight lanes, added up from the first to the last.</summary>
+/// <summary>Sums of squares and products in double precision, in one fixed order on every processor: eight lanes, added up from the first to the last.</summary>
 public static class Energy
 {
     /// <summary>Σ xᵢ².</summary>
@@ -17,6 +17,17 @@ public static class Energy
         }
         var sum = Sum(lanes);
         for (; i < x.Length; i++) sum = Math.FusedMultiplyAdd(x[i], x[i], sum);
+        return sum;
+    }
+
+    /// <summary>Σ xᵢyᵢ.</summary>
+    public static double OfProduct(ReadOnlySpan<float> x, ReadOnlySpan<float> y)
+    {
+        var lanes = Vector512<double>.Zero;
+        var i = 0;
+        for (; i + 8 <= x.Length; i += 8) lanes = Vector512.FusedMultiplyAdd(Widen(x.Slice(i, 8)), Widen(y.Slice(i, 8)), lanes);
+        var sum = Sum(lanes);
+        for (; i < x.Length; i++) sum = Math.FusedMultiplyAdd(x[i], y[i], sum);
         return sum;
     }
 

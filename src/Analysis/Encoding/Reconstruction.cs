@@ -29,6 +29,9 @@ public sealed class Reconstruction
         for (var i = 0; i < reconstructionD.Length; i++) reconstructionD[i] = reconstructionD[i] * normalization.Undo + normalization.Shift;
     }
 
+    /// <summary>What a firing latent's decoder row is multiplied with in the reconstruction, in the model's own scale.</summary>
+    public float Contribution(int feature, float value, RowNormalization normalization) => (inverseGainF.Length == 0 ? value : value * inverseGainF[feature]) * normalization.Undo;
+
     private static void AddScaled(ReadOnlySpan<float> atomD, float value, Span<float> sumD)
     {
         var i = 0;

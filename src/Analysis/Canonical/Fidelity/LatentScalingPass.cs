@@ -1,0 +1,57 @@
+using DriftWatch.Analysis.Activations;
+using DriftWatch.Analysis.Canonical.Fitting;
+using DriftWatch.Analysis.Encoding;
+
+namespace DriftWatch.Analysis.Canonical.Fidelity;
+
+/// <summary>Latent scaling over paired rows, each side described by its dictionary: the source is the base (A), the target its fine-tune (B).</summary>
+public static class LatentScalingPass
+{
+    /// <param name="a">The same dictionary as <paramref name="b"/>, or one of the base's own.</param>
+    /// <param name="progress">Hears of rows that are done.</param>
+    public static LatentScaling Over(IPairedActivations paired, IEncoder a, IEncoder b, Action<long>? progress = null, CancellationToken stopping = default)
+    {
+        if (a.Dictionary.Width != b.Dictionary.Width || paired.SourceWidth != a.Dictionary.Width || paired.TargetWidth != b.Dictionary.Width)
+            throw new MalformedException("wrong-width", $"the rows have widths {paired.SourceWidth} and {paired.TargetWidth}, the dictionaries {a.Dictionary.Width} and {b.Dictionary.Width}; a latent is looked for in the base's own activations, so use a model and its fine-tune at one hook.");
+        var scaling = new LatentScaling(b.Dictionary.DecoderFD, a.Dictionary.Hash == b.Dictionary.Hash ? a.Dictionary.DecoderFD : null, b.Dictionary.Width);
+        var (sideA, sideB) = (new Side(a), new Side(b));
+        var done = 0L;
+        foreach (var block in paired.Blocks())
+        {
+            stopping.ThrowIfCancellationRequested();
+            sideA.Take(block.SourceNS, block.Rows);
+            sideB.Take(block.TargetNT, block.Rows);
+            for (var row = 0; row < block.Rows; row++) scaling.Add(sideA.Describe(row), sideB.Describe(row));
+            progress?.Invoke(done += block.Rows);
+        }
+        return scaling;
+    }
+
+    /// <summary>A block's rows of one side. What <see cref="Describe"/> gives holds until the next row.</summary>
+    private sealed class Side(IEncoder encoder)
+    {
+        private readonly SparseAutoencoder sae = encoder.Dictionary;
+        private readonly Reconstruction reconstruction = new(encoder.Dictionary);
+        private readonly SparseCodes codes = new();
+        private readonly float[] estimateD = new float[encoder.Dictionary.Width];
+        private float[] rowsND = [], contributions = [];
+
+        public void Take(float[] rows, int count)
+        {
+            rowsND = rows;
+            WholeRows.Encode(encoder, rows.AsSpan(0, count * sae.Width), codes);
+        }
+
+        public DescribedRow Describe(int row)
+        {
+            var rowD = rowsND.AsSpan(row * sae.Width, sae.Width);
+            var features = codes.FeaturesOf(row);
+            var values = codes.ValuesOf(row);
+            var normalization = RowNormalization.Of(rowD, sae);
+            reconstruction.Decode(features, values, normalization, estimateD);
+            if (contributions.Length < features.Length) contributions = new float[features.Length];
+            for (var i = 0; i < features.Length; i++) contributions[i] = reconstruction.Contribution(features[i], values[i], normalization);
+            return new(rowD, estimateD, features, contributions.AsSpan(0, features.Length));
+        }
+    }
+}
