@@ -1,5 +1,7 @@
+using System.Text.Json.Serialization;
 using DriftWatch.Alerts;
 using DriftWatch.Analysis.Activations;
+using DriftWatch.Analysis.Canonical.Fidelity;
 using DriftWatch.Analysis.Detection;
 
 namespace DriftWatch.Daemon.Api;
@@ -14,8 +16,10 @@ public sealed record ComparedSideView(
 
 /// <param name="NotReachedBy">For a feature that is not mapped: <c>a</c>, <c>b</c> or <c>a and b</c>.</param>
 /// <param name="Group">The first of the features listed with it that writes in nearly the same direction: one concept that the dictionary has split.</param>
+/// <param name="Scaling">Of a feature that fires more or newly, where paired rows were given: how much of it A has elsewhere.</param>
 public sealed record ComparedFeatureView(
-    int Feature, string? Label, double RateA, double RateB, double ShareA, double ShareB, Effect? Factor, Effect? Share, Effect? Octaves, double P, double OctavesP, string? NotReachedBy, int? Group);
+    int Feature, string? Label, double RateA, double RateB, double ShareA, double ShareB, Effect? Factor, Effect? Share, Effect? Octaves, double P, double OctavesP, string? NotReachedBy, int? Group,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ScaledLatent? Scaling = null);
 
 /// <summary>The features that differ in one way.</summary>
 /// <param name="Count">All of them; <paramref name="Features"/> holds the first.</param>
@@ -35,16 +39,17 @@ public sealed record ComparisonView(
 
     private const double LengthsDiffer = 1.25;
 
-    public static ComparisonView Of(ComparedVersions compared, int top) => new(
+    /// <param name="scaling">Over paired rows of both, in the space's dictionary; null: none were given.</param>
+    public static ComparisonView Of(ComparedVersions compared, int top, LatentScaling? scaling = null) => new(
         Side(compared.A), Side(compared.B), compared.Request.Probe, compared.Space.Id, compared.Space.Dictionary.Hash, compared.Space.Dictionary.Features,
-        compared.Comparison.Tested, compared.Comparison.NotMapped, compared.Detection.FalseDiscoveryRate, [.. NotesOn(compared)],
-        [.. Enum.GetValues<FeatureChange>().Select(change => Difference(compared, change, top))]);
+        compared.Comparison.Tested, compared.Comparison.NotMapped, compared.Detection.FalseDiscoveryRate, [.. NotesOn(compared), .. NotesOn(compared, scaling)],
+        [.. Enum.GetValues<FeatureChange>().Select(change => Difference(compared, change, top, scaling))]);
 
     private static ComparedSideView Side(ComparedVersion side) => new(
         side.Monitor, side.Windows, side.LeftOut, side.Start, side.End, side.Summary.Rows, side.Summary.Sequences, side.Summary.Fvu, side.Summary.L0.Ratio,
         new(side.TransformKind, side.Plan.Transform.Grade?.ToString(), side.Plan.Transform.Hash, side.ReachedF?.Count(reached => reached)));
 
-    private static DifferenceView Difference(ComparedVersions compared, FeatureChange change, int top)
+    private static DifferenceView Difference(ComparedVersions compared, FeatureChange change, int top, LatentScaling? scaling)
     {
         var all = compared.Comparison.Features.Where(feature => feature.Change == change).ToArray();
         var shown = all.Take(top).ToArray();
@@ -52,7 +57,7 @@ public sealed record ComparisonView(
         var groups = change is FeatureChange.NotMapped or FeatureChange.Magnitude ? new int?[shown.Length] : FeatureGroups.OfAlike([.. shown.Select(feature => feature.Feature)], compared.Space.Dictionary);
         return new(change, all.Length, all.Count(feature => feature.IsLarge(compared.Detection)), [.. shown.Select((feature, i) => new ComparedFeatureView(
             feature.Feature, compared.Space.Labels.Of(feature.Feature), feature.RateA, feature.RateB, feature.ShareA, feature.ShareB, feature.Factor, feature.Share, feature.Octaves, feature.P, feature.OctavesP,
-            change == FeatureChange.NotMapped ? NotReached(compared, feature.Feature) : null, groups[i]))]);
+            change == FeatureChange.NotMapped ? NotReached(compared, feature.Feature) : null, groups[i], IsScaled(change) ? scaling?.Of(feature.Feature) : null))]);
     }
 
     private static string NotReached(ComparedVersions compared, int feature) =>
@@ -70,6 +75,18 @@ public sealed record ComparisonView(
         var (a, b) = (Length(compared.A), Length(compared.B));
         if (Math.Max(a, b) > LengthsDiffer * Math.Min(a, b)) yield return $"Sequences are not alike: {a:0.#} rows each in A and {b:0.#} in B. Longer ones have more features each, so take rare, new and silent features with care.";
         if (compared.A.Plan.Transform.Hash != compared.B.Plan.Transform.Hash && (compared.A.Plan.Own ?? compared.B.Plan.Own) is not null) yield return "A side has a dictionary of its own: FVU and L0 of the two do not compare, and some features differ because it divides otherwise what is there. Two versions of one model compare more sharply.";
+    }
+
+    /// <summary>What B has more of may only look as if A lacked it.</summary>
+    private static bool IsScaled(FeatureChange change) => change is FeatureChange.FiresMore or FeatureChange.New;
+
+    private static IEnumerable<string> NotesOn(ComparedVersions compared, LatentScaling? scaling)
+    {
+        if (scaling is null) yield break;
+        var origins = compared.Comparison.Features.Where(feature => IsScaled(feature.Change)).Select(feature => scaling.Of(feature.Feature).Origin).ToArray();
+        int Of(LatentOrigin origin) => origins.Count(each => each == origin);
+        yield return $"On the paired rows, of {origins.Length} features that fire more or newly in B: {Of(LatentOrigin.Specific)} are B's own; {Of(LatentOrigin.CompleteShrinkage)} look so, but A has them in what its features leave over (complete shrinkage); "
+            + $"{Of(LatentOrigin.LatentDecoupling)} look so, but A has them in other features (latent decoupling); {Of(LatentOrigin.Shared)} fire in A too; {Of(LatentOrigin.Misfit)} do not describe B's own rows, which the dictionary fits badly; {Of(LatentOrigin.Unknown)} fire in too few paired rows to say.";
     }
 
     private static double Length(ComparedVersion side) => (double)side.Summary.Rows / side.Summary.Sequences;

@@ -2,7 +2,11 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Text.Json;
 using DriftWatch.Alerts;
+using DriftWatch.Analysis;
 using DriftWatch.Analysis.Activations;
+using DriftWatch.Analysis.Canonical;
+using DriftWatch.Analysis.Canonical.Fidelity;
+using DriftWatch.Analysis.Canonical.Fitting;
 using DriftWatch.Daemon.Api;
 using DriftWatch.Daemon.Configuration;
 using DriftWatch.Daemon.Reports;
@@ -21,16 +25,24 @@ public sealed class CompareCommand
     private readonly Option<string?> to = new("--to") { Description = "Windows up to this event time." };
     private readonly Option<string?> top = new("--top") { Description = $"How many features of each kind to show. Default: {ComparisonView.TopDefault}." };
     private readonly Option<string?> html = new("--html") { Description = "Write the report with plots as one HTML page, too." };
+    private readonly Option<string[]> pairedA = Paired("--paired-a", "A's");
+    private readonly Option<string[]> pairedB = Paired("--paired-b", "B's");
     private readonly Option<bool> json = CommandLine.JsonOption();
 
     public static Command Create() => new CompareCommand().Build();
 
     private Command Build()
     {
-        var command = new Command("compare", "Show which features fire more, less, newly or no more in B than in A, over the windows that are stored.") { a, b, config, log, probe, from, to, top, html, json };
+        var command = new Command("compare", "Show which features fire more, less, newly or no more in B than in A, over the windows that are stored.") { a, b, config, log, probe, from, to, top, html, pairedA, pairedB, json };
         command.SetAction(RunAsync);
         return command;
     }
+
+    private static Option<string[]> Paired(string name, string whose) => new(name)
+    {
+        Description = $"{whose} activation files, or folders of them: the same tokens through both, in the same order. Tells features that are B's own from those that only look so (latent scaling).",
+        AllowMultipleArgumentsPerToken = true,
+    };
 
     private async Task<int> RunAsync(ParseResult parsed, CancellationToken stopping)
     {
@@ -42,7 +54,11 @@ public sealed class CompareCommand
             var (askedProbe, start, end) = (ComparisonQuery.Probe("--probe", parsed.GetValue(probe)), ComparisonQuery.Time("--from", parsed.GetValue(from)), ComparisonQuery.Time("--to", parsed.GetValue(to)));
             var (_, catalog) = ConfigurationFile.Load(parsed.GetRequiredValue(config));
             var request = ComparisonRequest.Of(catalog, parsed.GetRequiredValue(a), parsed.GetRequiredValue(b), askedProbe, start, end);
-            var view = ComparisonView.Of(await FoldAsync(new(catalog, request), address, new Progress(quiet ? null : Console.Error, "windows", total: null), stopping), shown);
+            var output = quiet ? null : Console.Error;
+            var pairs = PairsOf(parsed, request, catalog);
+            var compared = await FoldAsync(new(catalog, request), address, new Progress(output, "windows", total: null), stopping);
+            var scaling = pairs is null ? null : LatentScalingPass.Over(pairs, compared.A.Plan.Encoder, compared.B.Plan.Encoder, new Progress(output, "paired rows", pairs.Rows).Report, stopping);
+            var view = ComparisonView.Of(compared, shown, scaling);
             if (page is not null) await File.WriteAllTextAsync(page, ComparisonPage.Html(view), stopping);
             if (quiet) Console.WriteLine(JsonSerializer.Serialize(view, EventJson.Options));
             else ComparisonTable.Write(Console.Out, view);
@@ -54,6 +70,26 @@ public sealed class CompareCommand
             if (error.Why != NotComparable.Incomparable) throw new UsageException(error.Message);
             throw new MalformedException("incomparable", error.Message);
         }
+    }
+
+    /// <summary>Null: none were named.</summary>
+    private PairedFiles? PairsOf(ParseResult parsed, ComparisonRequest request, Catalog catalog)
+    {
+        var (filesA, filesB) = (parsed.GetValue(pairedA) ?? [], parsed.GetValue(pairedB) ?? []);
+        if (filesA.Length == 0 && filesB.Length == 0) return null;
+        if (filesA.Length == 0 || filesB.Length == 0) throw new UsageException($"--paired-{(filesA.Length == 0 ? 'a' : 'b')} is missing. Name files of both, the same tokens in the same order.");
+        foreach (var monitor in new[] { request.A, request.B })
+            if (catalog.PlanFor(monitor)!.Transform is not IdentityTransform)
+                throw new UsageException($"--paired-a and --paired-b look for a feature in the activations of both, and {monitor.Model} has a transform. Compare two versions that have none: a model and its fine-tune.");
+        var pairs = PairedFiles.Open(CommandLine.Files(filesA), CommandLine.Files(filesB));
+        RefuseOther("--paired-a", pairs.SourceModel, pairs.SourceHook, request.A);
+        RefuseOther("--paired-b", pairs.TargetModel, pairs.TargetHook, request.B);
+        return pairs;
+    }
+
+    private static void RefuseOther(string option, string? model, string? hook, MonitorId monitor)
+    {
+        if ((model ?? monitor.Model, hook ?? monitor.Hook) != (monitor.Model, monitor.Hook)) throw new MalformedException("wrong-model", $"{option} holds rows of {model} at {hook}; {monitor} is compared. Give rows of it.");
     }
 
     private static async Task<ComparedVersions> FoldAsync(VersionComparison comparison, string address, Progress progress, CancellationToken stopping)

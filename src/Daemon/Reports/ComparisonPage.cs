@@ -53,16 +53,16 @@ internal static class ComparisonPage
             var (name, effect) = lines[i];
             var y = 10 + 16 * i;
             svg.Append(CultureInfo.InvariantCulture, $"<text x=\"122\" y=\"{y + 4}\" text-anchor=\"end\">{Text(name.Length > 24 ? name[..23] + "…" : name)}</text><line class=\"range\" x1=\"{X(effect.Low):0.#}\" x2=\"{X(effect.High):0.#}\" y1=\"{y}\" y2=\"{y}\"/>");
-            svg.Append(CultureInfo.InvariantCulture, $"<circle class=\"map\" cx=\"{X(effect.Value):0.#}\" cy=\"{y}\" r=\"3.5\"><title>{Text(name)}: {effect.Value:+0.00;-0.00} octaves ({effect.Low:+0.00;-0.00} to {effect.High:+0.00;-0.00})</title></circle>");
+            svg.Append(CultureInfo.InvariantCulture, $"<circle class=\"map\" cx=\"{X(effect.Value):0.#}\" cy=\"{y}\" r=\"3.5\"><title>{Text(name)}: {effect.Value:+0.00;-0.00;0.00} octaves ({effect.Low:+0.00;-0.00;0.00} to {effect.High:+0.00;-0.00;0.00})</title></circle>");
         }
         return Figure("Effect and 95 % interval", $"{unit}; left of the line less than in A; the ends of the axis are {furthest:0.##} octaves away", 370, 12 + 16 * lines.Length, svg.ToString());
     }
 
     private static string Table(DifferenceView difference)
     {
-        var table = new StringBuilder("<table><tr><th>feature</th><th>rate in A</th><th>rate in B</th><th>factor</th><th>95 %</th><th>share of sequences</th><th>95 %</th><th>octaves</th><th>95 %</th><th>p</th><th>group</th></tr>\n");
+        var table = new StringBuilder("<table><tr><th>feature</th><th>rate in A</th><th>rate in B</th><th>factor</th><th>95 %</th><th>share of sequences</th><th>95 %</th><th>octaves</th><th>95 %</th><th>p</th><th>group</th><th></th></tr>\n");
         foreach (var feature in difference.Features)
-            table.Append(CultureInfo.InvariantCulture, $"<tr><td>{Text(ComparisonTable.Name(feature))}</td><td>{feature.RateA:0.#####}</td><td>{feature.RateB:0.#####}</td>{Cells(feature.Factor)}{Cells(feature.Share)}{Cells(feature.Octaves)}<td>{(feature.NotReachedBy is { } side ? $"not reached by {side}" : feature.P.ToString("0.0e+00", CultureInfo.InvariantCulture))}</td><td>{feature.Group}</td></tr>\n");
+            table.Append(CultureInfo.InvariantCulture, $"<tr><td>{Text(ComparisonTable.Name(feature))}</td><td>{feature.RateA:0.#####}</td><td>{feature.RateB:0.#####}</td>{Cells(feature.Factor)}{Cells(feature.Share)}{Cells(feature.Octaves)}<td>{(feature.NotReachedBy is { } side ? $"not reached by {side}" : feature.P.ToString("0.0e+00", CultureInfo.InvariantCulture))}</td><td>{feature.Group}</td><td>{(feature.Scaling is { } scaling ? Text(ComparisonTable.Origin(scaling)) : "")}</td></tr>\n");
         return table.Append("</table>\n").ToString();
     }
 

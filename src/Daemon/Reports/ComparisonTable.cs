@@ -1,3 +1,4 @@
+using DriftWatch.Analysis.Canonical.Fidelity;
 using DriftWatch.Analysis.Detection;
 using DriftWatch.Daemon.Api;
 
@@ -18,7 +19,7 @@ internal static class ComparisonTable
         {
             output.WriteLine();
             output.WriteLine($"{Title(difference)}{(difference.Features.Count < difference.Count ? $"; the first {difference.Features.Count}" : "")}");
-            foreach (var feature in difference.Features) output.WriteLine($"  {Name(feature),-40} {Effects(difference.Change, feature)}{(feature.Group is { } group && group != feature.Feature ? $", with {group}" : "")}");
+            foreach (var feature in difference.Features) output.WriteLine($"  {Name(feature),-40} {Effects(difference.Change, feature)}{(feature.Group is { } group && group != feature.Feature ? $", with {group}" : "")}{(feature.Scaling is { } scaling ? $"; {Origin(scaling)}" : "")}");
         }
     }
 
@@ -41,7 +42,7 @@ internal static class ComparisonTable
     {
         var rates = $"rate {feature.RateA:0.#####} → {feature.RateB:0.#####}";
         if (change == FeatureChange.NotMapped) return $"{rates}, not reached by {feature.NotReachedBy}";
-        var octaves = feature.Octaves is { } strength ? $", strength {strength.Value:+0.00;-0.00} octaves ({strength.Low:+0.00;-0.00} to {strength.High:+0.00;-0.00})" : "";
+        var octaves = feature.Octaves is { } strength ? $", strength {strength.Value:+0.00;-0.00;0.00} octaves ({strength.Low:+0.00;-0.00;0.00} to {strength.High:+0.00;-0.00;0.00})" : "";
         return feature switch
         {
             { Share: { } share } => $"{rates}, in {Percent(share.Value)} of the sequences ({Percent(share.Low)} to {Percent(share.High)}), p {feature.P:0.0e+00}",
@@ -49,6 +50,16 @@ internal static class ComparisonTable
             _ => $"{rates}, p {feature.P:0.0e+00}{octaves}",
         };
     }
+
+    public static string Origin(ScaledLatent scaling) => scaling.Origin switch
+    {
+        LatentOrigin.Shared => $"fires in A's paired rows too ({Percent(scaling.Own)} of it)",
+        LatentOrigin.CompleteShrinkage => $"not B's own: A leaves it over (ν {scaling.Error:0.00}, complete shrinkage)",
+        LatentOrigin.LatentDecoupling => $"not B's own: A has it in other features (ν {scaling.Reconstruction:0.00}, latent decoupling)",
+        LatentOrigin.Specific => $"B's own (ν {scaling.Error:0.00} left over in A, {scaling.Reconstruction:0.00} in its features)",
+        LatentOrigin.Misfit => $"does not describe B's own rows (fit {scaling.Fit:0.00})",
+        _ => $"too few paired rows ({scaling.Rows})",
+    };
 
     public static string Transform(ComparedTransform transform, int features) =>
         $"{transform.Kind}{(transform.Grade is { } grade ? $" of grade {grade}" : "")}{(transform.Reached is { } reached ? $", reaches {reached} of {features} features" : "")}";

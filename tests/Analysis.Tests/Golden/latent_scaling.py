@@ -41,7 +41,7 @@ def case(name, f_a, f_b, d_a, d_b, related, leftover):
             "reconstruction": beta(ha, f, d) / beta(hb, f, d) if beta(hb, f, d) > 0 else None,
             "activation": beta(xa, f, d) / beta(xb, f, d) if beta(xb, f, d) > 0 else None,
         }
-        latents.append({"rows": int((f > 0).sum()), "own": beta(own_a, f, d), **nu})
+        latents.append({"rows": int((f > 0).sum()), "own": beta(own_a, f, d), "fit": beta(xb - hb + own_b, f, d), **nu})
     flat = {key: [float(str(v)) for v in value.ravel()] for key, value in {"rowA": x_a, "rowB": x_b, "reconstructionA": hat_a, "reconstructionB": hat_b, "codesA": f_a, "codesB": f_b, "decoderA": d_a, "decoderB": d_b}.items()}
     return {"name": name, "width": WIDTH, "related": related, **flat, "latents": latents}
 

@@ -271,6 +271,29 @@ public sealed class CommandTests : IClassFixture<SampleMessages>
     }
 
     [Fact]
+    public async Task Paired_rows_tell_what_is_a_versions_own_from_what_only_looks_so()
+    {
+        var log = sample.NewLog();
+        await Program.RunAsync(["analyze", sample.Folder, "--config", sample.Catalog, "--log", log]);
+        string[] rest = ["--config", sample.Catalog, "--log", log, "--top", "3"];
+        var (one, two) = (Path.Combine(sample.Folder, "0000.safetensors"), Path.Combine(sample.Folder, "0001.safetensors"));
+
+        var run = await Program.RunAsync(["compare", "tinystories-260k@base", "tinystories-260k@backdoor-50%", .. rest, "--paired-a", one, "--paired-b", one, "--json"]);
+        var half = await Program.RunAsync(["compare", "tinystories-260k@base", "tinystories-260k@backdoor-50%", .. rest, "--paired-a", one]);
+        var uneven = await Program.RunAsync(["compare", "tinystories-260k@base", "tinystories-260k@backdoor-50%", .. rest, "--paired-a", one, two, "--paired-b", one]);
+
+        Assert.Equal((0, ""), (run.ExitCode, run.Error));
+        var report = JsonDocument.Parse(run.Output).RootElement;
+        Assert.Contains(report.GetProperty("notes").EnumerateArray(), note => note.GetString()!.StartsWith("On the paired rows, of ", StringComparison.Ordinal));
+        var more = report.GetProperty("differences").EnumerateArray().Single(difference => difference.GetProperty("change").GetString() == "fires-more").GetProperty("features").EnumerateArray().ToArray();
+        // The same rows on both sides: nothing is anybody's own.
+        Assert.All(more, feature => Assert.Contains(feature.GetProperty("scaling").GetProperty("origin").GetString(), new[] { "shared", "unknown", "misfit" }));
+        Assert.All(report.GetProperty("differences").EnumerateArray().Single(difference => difference.GetProperty("change").GetString() == "fires-less").GetProperty("features").EnumerateArray(), feature => Assert.False(feature.TryGetProperty("scaling", out _)));
+        Assert.Equal((2, true), (half.ExitCode, half.Error.Contains("--paired-b is missing", StringComparison.Ordinal)));
+        Assert.Equal((3, true), (uneven.ExitCode, uneven.Error.Contains("There are 2 source files and 1 target files", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public async Task The_demo_says_that_all_is_as_it_should_be()
     {
         var run = await Program.RunAsync(["demo"]);

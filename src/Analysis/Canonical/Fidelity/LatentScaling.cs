@@ -21,6 +21,9 @@ public enum LatentOrigin
     /// <summary>It fires too seldom to say.</summary>
     Unknown,
 
+    /// <summary>Its direction does not describe B's own rows when it fires: the dictionary no longer fits there, and the firings say little.</summary>
+    Misfit,
+
     /// <summary>The base's own latent does what it does: nobody would take it for the fine-tune's alone.</summary>
     Shared,
 
@@ -37,15 +40,17 @@ public enum LatentOrigin
 /// <summary>How much of a latent of the fine-tune (B) there is in the base (A).</summary>
 /// <param name="Rows">In which it fires in B.</param>
 /// <param name="Own">Share of it that the same latent of A accounts for.</param>
+/// <param name="Fit">β of what B's other latents leave over: 1 where the latent describes B's own rows as it should.</param>
 /// <param name="Error">ν of what a side's other latents leave over: β of A over β of B; null where β of B is not above 0.</param>
 /// <param name="Reconstruction">ν of a side's reconstruction. <paramref name="Activation"/>: of its rows.</param>
-public sealed record ScaledLatent(int Feature, long Rows, double Own, double? Error, double? Reconstruction, double? Activation)
+public sealed record ScaledLatent(int Feature, long Rows, double Own, double Fit, double? Error, double? Reconstruction, double? Activation)
 {
     private const long RowsMinimum = 30;
-    private const double OwnMaximum = 0.1, ErrorMaximum = 0.2, ReconstructionMaximum = 0.5;
+    private const double OwnMaximum = 0.1, FitMinimum = 0.1, ErrorMaximum = 0.2, ReconstructionMaximum = 0.5;
 
     public LatentOrigin Origin =>
-        Rows < RowsMinimum || Error is null ? LatentOrigin.Unknown
+        Rows < RowsMinimum ? LatentOrigin.Unknown
+        : Fit < FitMinimum ? LatentOrigin.Misfit
         : Own > OwnMaximum ? LatentOrigin.Shared
         : Error > ErrorMaximum ? LatentOrigin.CompleteShrinkage
         : Reconstruction > ReconstructionMaximum ? LatentOrigin.LatentDecoupling
@@ -57,7 +62,7 @@ public sealed record ScaledLatent(int Feature, long Rows, double Own, double? Er
 /// For latent j with decoder row d of B and activation f on B's rows, β = Σ f (Y·d) / (Σ f² ‖d‖²) is the factor by which f·d fits Y best; ν = β of A over β of B. Per side m Y is the error with the latent's own contribution
 /// put back, x − x̂ + fᵐ dᵐ; the reconstruction x̂; the row x. Therefore Σf², Σf·fᵐ, Σf (x·d) and Σf (x̂·d) are all that is kept: sums of whole units, which merge in any order with the same bits.
 /// Cut-offs of 0.2 (error) and 0.5 (reconstruction) are that paper's. That a latent looks specific is 0.1 or less of it in the same latent of A: with a crosscoder its decoder row of A is short, with one dictionary
-/// for both models it does not fire in A, and of two dictionaries of their own all latents look so.
+/// for both models it does not fire in A, and of two dictionaries of their own all latents look so. With β of B below 0.1 a factor of it means nothing (not in the paper: one dictionary for both may fit the fine-tune badly).
 /// </remarks>
 /// <param name="decoderBFD">[F, width], the fine-tune's.</param>
 /// <param name="decoderAFD">[F, width], of the same latents in the base; null: A's latents are others.</param>
@@ -98,12 +103,12 @@ public sealed class LatentScaling(float[] decoderBFD, float[]? decoderAFD, int w
         var directionD = decoderBFD.AsSpan(feature * width, width);
         var square = Energy.Of(directionD);
         var scale = sums.Square.Value * square;
-        if (!(scale > 0)) return new(feature, sums.Rows, 0, null, null, null);
+        if (!(scale > 0)) return new(feature, sums.Rows, 0, 0, null, null, null);
         // β · scale of each target; the common factor falls out of ν.
         var ownA = decoderAFD is null ? 0 : sums.OwnA.Value * Energy.OfProduct(decoderAFD.AsSpan(feature * width, width), directionD);
+        var errorB = sums.RowB.Value - sums.ReconstructionB.Value + scale;
         return new(
-            feature, sums.Rows, ownA / scale,
-            Nu(sums.RowA.Value - sums.ReconstructionA.Value + ownA, sums.RowB.Value - sums.ReconstructionB.Value + scale),
+            feature, sums.Rows, ownA / scale, errorB / scale, Nu(sums.RowA.Value - sums.ReconstructionA.Value + ownA, errorB),
             Nu(sums.ReconstructionA.Value, sums.ReconstructionB.Value), Nu(sums.RowA.Value, sums.RowB.Value));
     }
 

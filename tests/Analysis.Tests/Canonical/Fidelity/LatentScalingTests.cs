@@ -22,6 +22,7 @@ public sealed class LatentScalingTests
                 var (expected, latent) = (golden!["latents"]![j]!, scaling.Of(j));
                 Assert.Equal((long)expected["rows"]!, latent.Rows);
                 Assert.Equal((double)expected["own"]!, latent.Own, 1e-6);
+                Assert.Equal((double)expected["fit"]!, latent.Fit, 1e-6);
                 Assert.Equal((double)expected["error"]!, latent.Error!.Value, 1e-6);
                 Assert.Equal((double?)expected["reconstruction"] is null, latent.Reconstruction is null);
                 if (latent.Reconstruction is { } reconstruction) Assert.Equal((double)expected["reconstruction"]!, reconstruction, 1e-5);
@@ -90,7 +91,17 @@ public sealed class LatentScalingTests
     }
 
     [Fact]
-    public void A_latent_that_never_fires_is_unknown() => Assert.Equal(new ScaledLatent(0, 0, 0, null, null, null), new LatentScaling([1, 0], null, 2).Of(0));
+    public void A_latent_whose_direction_is_not_in_the_fine_tunes_own_rows_says_nothing()
+    {
+        var scaling = new LatentScaling([1, 0], [1, 0], width: 2);
+        // It fires where its direction is not: what is left over is as large as what it wrote.
+        for (var row = 0; row < 60; row++) scaling.Add(new([0, 1], [0, 1], [], []), new([0, 1], [2, 1], [0], [2]));
+
+        Assert.Equal((LatentOrigin.Misfit, 0, null), (scaling.Of(0).Origin, scaling.Of(0).Fit, scaling.Of(0).Error));
+    }
+
+    [Fact]
+    public void A_latent_that_never_fires_is_unknown() => Assert.Equal(new ScaledLatent(0, 0, 0, 0, null, null, null), new LatentScaling([1, 0], null, 2).Of(0));
 
     private static LatentScaling Scaling(JsonNode golden) => new(Floats(golden, "decoderB"), (bool)golden["related"]! ? Floats(golden, "decoderA") : null, (int)golden["width"]!);
 
