@@ -90,13 +90,14 @@ public sealed class DriftAnalyzer(Catalog catalog)
         }
     }
 
-    /// <summary>‖x − x̂‖².</summary>
+    /// <summary>‖x − x̂‖²; 0 for a transcoder, whose target is not in the message.</summary>
     private double ErrorOf(ReadOnlySpan<float> rowD, int row, SparseAutoencoder sae)
     {
+        if (sae.Transcodes) return 0;
         if (!reconstructions.TryGetValue(sae, out var reconstruction)) reconstructions[sae] = reconstruction = new(sae);
         if (reconstructionD.Length < sae.Width) reconstructionD = new float[sae.Width];
         var estimateD = reconstructionD.AsSpan(0, sae.Width);
-        reconstruction.Decode(codes.FeaturesOf(row), codes.ValuesOf(row), RowNormalization.Of(rowD, sae), estimateD);
+        reconstruction.Decode(rowD, codes.FeaturesOf(row), codes.ValuesOf(row), estimateD);
         return Energy.OfDifference(rowD, estimateD);
     }
 }

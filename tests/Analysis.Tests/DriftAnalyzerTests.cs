@@ -29,7 +29,7 @@ public sealed class DriftAnalyzerTests
         for (var row = 0; row < codes.Rows; row++)
         {
             var rowD = rows.AsSpan(row * Width, Width);
-            new Reconstruction(sae).Decode(codes.FeaturesOf(row), codes.ValuesOf(row), RowNormalization.Of(rowD, sae), estimateD);
+            new Reconstruction(sae).Decode(rowD, codes.FeaturesOf(row), codes.ValuesOf(row), estimateD);
             for (var i = 0; i < Width; i++) (energy, error) = (energy + (double)rowD[i] * rowD[i], error + Math.Pow((double)rowD[i] - estimateD[i], 2));
             active += codes.FeaturesOf(row).Length;
             for (var i = 0; i < codes.FeaturesOf(row).Length; i++)

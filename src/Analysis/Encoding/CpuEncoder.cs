@@ -3,11 +3,12 @@ using System.Runtime.Intrinsics;
 
 namespace DriftWatch.Analysis.Encoding;
 
-/// <summary>All kinds, fast on this processor, with the bits of <see cref="ReferenceEncoder"/> whatever the processor and the number of threads.</summary>
+/// <summary>All kinds that are a product and a test, fast on this processor, with the bits of <see cref="ReferenceEncoder"/> whatever the processor and the number of threads.</summary>
 /// <remarks>
 /// The threshold is applied to each small tile of the product while it is in the cache: the dense [rows, features] matrix never exists.
 /// Rows are taken in blocks whose packed input is small beside the weights, so weights are read from memory once a block.
 /// Buffers are kept between calls: one caller at a time.
+/// Not here: matching pursuit, whose steps depend on each other, and GLU encoders, whose test needs a second product and an exponential.
 /// </remarks>
 public sealed unsafe class CpuEncoder : IEncoder
 {
@@ -21,6 +22,7 @@ public sealed unsafe class CpuEncoder : IEncoder
     private readonly ParallelOptions parallel;
     private readonly Action<int> work;
     private readonly List<SparseCodes> results = [];
+    private readonly float[] divisorF;
     private readonly RowHits merged;
     private int[] features = [];
     private float[] values = [];
@@ -40,15 +42,20 @@ public sealed unsafe class CpuEncoder : IEncoder
     internal CpuEncoder(SparseAutoencoder sae, int threads, PanelKernel kernel)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        if (!Encodes(sae)) throw new ArgumentException($"{sae.Kind}{(sae.GluEncoderDF.Length > 0 ? " with a GLU encoder" : "")} has the reference encoder only; FastestEncoder chooses it", nameof(sae));
         Dictionary = sae;
         this.kernel = kernel;
         weights = new(sae, kernel.Features);
         merged = HitsOfRow();
+        divisorF = sae.SelectByDecoderNorm && TopKEncoder.Encodes(sae) ? TopKEncoder.Gain(sae) : [];
         workers = [.. Enumerable.Range(0, threads).Select(_ => new Worker(this))];
         parallel = new() { MaxDegreeOfParallelism = threads };
         work = worker => workers[worker].Run();
         Description = $"cpu ({kernel.Name}, {threads} {(threads == 1 ? "thread" : "threads")})";
     }
+
+    /// <summary>Has the dictionary a fast path? Else <see cref="ReferenceEncoder"/> is all there is.</summary>
+    public static bool Encodes(SparseAutoencoder sae) => sae.Kind != AutoencoderKind.MatchingPursuit && sae.GluEncoderDF.Length == 0;
 
     public SparseAutoencoder Dictionary { get; }
     public string Description { get; }
@@ -85,23 +92,24 @@ public sealed unsafe class CpuEncoder : IEncoder
 
     private void Append(int block, SparseCodes codes)
     {
-        for (var row = 0; row < results[block * parts].Rows; row++)
+        for (var row = 0; row < results[block * parts].Rows; row += Dictionary.Heads)
         {
-            if (parts == 1)
+            var count = 0;
+            for (var head = 0; head < Dictionary.Heads; head++)
             {
-                codes.AddRow(results[block].FeaturesOf(row), results[block].ValuesOf(row));
-                continue;
+                for (var part = 0; part < parts; part++)
+                {
+                    var result = results[block * parts + part];
+                    merged.AddRange(result.FeaturesOf(row + head), result.ValuesOf(row + head));
+                }
+                count = merged.MoveTo(ref features, ref values, count);
             }
-            for (var part = 0; part < parts; part++)
-            {
-                var result = results[block * parts + part];
-                merged.AddRange(result.FeaturesOf(row), result.ValuesOf(row));
-            }
-            merged.MoveTo(codes, ref features, ref values);
+            for (var i = 0; divisorF.Length > 0 && i < count; i++) values[i] /= divisorF[features[i]];
+            codes.AddRow(features.AsSpan(0, count), values.AsSpan(0, count));
         }
     }
 
-    private RowHits HitsOfRow() => new(Dictionary.Kind == AutoencoderKind.TopK ? Dictionary.K : RowHits.Unlimited);
+    private RowHits HitsOfRow() => new(TopKEncoder.Encodes(Dictionary) ? Dictionary.K : RowHits.Unlimited);
 
     private static int CeilingOf(int dividend, int divisor) => (dividend + divisor - 1) / divisor;
 
@@ -112,7 +120,8 @@ public sealed unsafe class CpuEncoder : IEncoder
         private readonly SparseAutoencoder sae;
         private readonly PanelKernel kernel;
         private readonly PackedWeights weights;
-        private readonly bool gated;
+        private readonly bool gated, signed;
+        private readonly int heads;
         private readonly float[] inputD;
         private readonly AlignedFloats tile;
         private readonly List<RowHits> hits = [];
@@ -126,7 +135,7 @@ public sealed unsafe class CpuEncoder : IEncoder
             sae = encoder.Dictionary;
             kernel = encoder.kernel;
             weights = encoder.weights;
-            gated = sae.Kind == AutoencoderKind.Gated;
+            (gated, signed, heads) = (sae.Kind == AutoencoderKind.Gated, sae.Kind == AutoencoderKind.AbsTopK, sae.Heads);
             inputD = new float[sae.Width];
             tile = new(kernel.Rows * kernel.Features);
         }
@@ -145,7 +154,7 @@ public sealed unsafe class CpuEncoder : IEncoder
             var firstRow = firstGroup * kernel.Rows;
             var rowCount = Math.Min(endGroup * kernel.Rows, encoder.rowCount) - firstRow;
             Pack(firstRow, rowCount, endGroup - firstGroup);
-            while (hits.Count < rowCount) hits.Add(encoder.HitsOfRow());
+            while (hits.Count < rowCount * heads) hits.Add(encoder.HitsOfRow());
 
             var endPanel = (int)((long)(part + 1) * weights.Panels / encoder.parts);
             for (var panel = (int)((long)part * weights.Panels / encoder.parts); panel < endPanel; panel++)
@@ -153,12 +162,16 @@ public sealed unsafe class CpuEncoder : IEncoder
                 for (var row = 0; row < rowCount; row += kernel.Rows)
                 {
                     kernel.Sum(weights.Panel(panel), groupsGDM.Start + row * sae.Width, sae.Width, tile.Start);
-                    Collect(panel, row, Math.Min(kernel.Rows, rowCount - row));
+                    for (var head = 0; head < heads; head++) Collect(panel, head, row, Math.Min(kernel.Rows, rowCount - row));
                 }
             }
 
             result.Clear();
-            for (var row = 0; row < rowCount; row++) hits[row].MoveTo(result, ref features, ref values);
+            for (var row = 0; row < rowCount * heads; row++)
+            {
+                var count = hits[row].MoveTo(ref features, ref values, 0);
+                result.AddRow(features.AsSpan(0, count), values.AsSpan(0, count));
+            }
         }
 
         /// <summary>Groups of [D, M]: M rows side by side, after normalisation. The unused end of the last group is not collected and may hold anything.</summary>
@@ -180,23 +193,24 @@ public sealed unsafe class CpuEncoder : IEncoder
             }
         }
 
-        private void Collect(int panel, int firstRow, int rowCount)
+        private void Collect(int panel, int head, int firstRow, int rowCount)
         {
-            float* bias = weights.Bias(panel), gain = weights.Gain(panel), cut = weights.Cut(panel);
+            float* bias = weights.Bias(panel), gain = weights.Gain(head, panel), cut = weights.Cut(head, panel);
             var n = kernel.Features;
+            var firstFeature = head * sae.Latents + panel * n;
             for (var row = 0; row < rowCount; row++)
             {
-                var hitsOfRow = hits[firstRow + row];
+                var hitsOfRow = hits[(firstRow + row) * heads + head];
                 var cutOfRow = Vector512.Create(hitsOfRow.Cut);
                 var sums = tile.Start + row * n;
                 for (var i = 0; i < n; i += Vector512<float>.Count)
                 {
                     var score = (Vector512.LoadAligned(sums + i) + Vector512.LoadAligned(bias + i)) * Vector512.LoadAligned(gain + i);
-                    var fires = Vector512.GreaterThan(score, Vector512.MaxNative(Vector512.LoadAligned(cut + i), cutOfRow));
+                    var fires = Vector512.GreaterThan(signed ? Vector512.Abs(score) : score, Vector512.MaxNative(Vector512.LoadAligned(cut + i), cutOfRow));
                     for (var lanes = fires.ExtractMostSignificantBits(); lanes != 0; lanes &= lanes - 1)
                     {
                         var lane = i + BitOperations.TrailingZeroCount(lanes);
-                        var feature = panel * n + lane;
+                        var feature = firstFeature + lane;
                         var value = gated ? GatedEncoder.Magnitude(sums[lane], sae, feature) : (sums[lane] + bias[lane]) * gain[lane];
                         if (value != 0) hitsOfRow.Add(feature, value);
                     }

@@ -1,9 +1,10 @@
 namespace DriftWatch.Analysis.Encoding;
 
-/// <summary>The encoder's weights in the order the kernel reads them, and one test for all kinds: (x̃ w + Bias) · Gain &gt; Cut.</summary>
+/// <summary>The encoder's weights in the order the kernel reads them, and one test for all kinds: (x̃ w + Bias) · Gain &gt; Cut, of the magnitude for AbsTopK.</summary>
 /// <remarks>
 /// A panel is [D, N]: N features side by side, so that the kernel reads straight on. The last panel is filled up with features of
-/// bias −∞, which never fire. A second copy of W_enc, D · F · 4 bytes: 151 MB for 2,304 → 16,384, 1 GB for 4,096 → 65,536.
+/// bias −∞ and gain 0, whose product is NaN and never fires. Gain and Cut are [heads, panels, N]: the heads of a crosscoder share a pre-activation and judge it each for itself.
+/// A second copy of W_enc, D · F · 4 bytes: 151 MB for 2,304 → 16,384, 1 GB for 4,096 → 65,536.
 /// </remarks>
 internal sealed unsafe class PackedWeights
 {
@@ -16,34 +17,39 @@ internal sealed unsafe class PackedWeights
     {
         width = sae.Width;
         this.panelFeatures = panelFeatures;
-        Panels = (sae.Features + panelFeatures - 1) / panelFeatures;
+        Panels = (sae.Latents + panelFeatures - 1) / panelFeatures;
         panelsPDN = new((long)Panels * panelFeatures * width);
         biasF = new(Panels * panelFeatures);
-        gainF = new(Panels * panelFeatures);
-        cutF = new(Panels * panelFeatures);
+        gainF = new(sae.Heads * Panels * panelFeatures);
+        cutF = new(sae.Heads * Panels * panelFeatures);
 
         for (var panel = 0; panel < Panels; panel++)
         {
             var first = panel * panelFeatures;
-            var taken = Math.Min(panelFeatures, sae.Features - first);
+            var taken = Math.Min(panelFeatures, sae.Latents - first);
             for (var i = 0; i < width; i++)
-                sae.EncoderDF.AsSpan(i * sae.Features + first, taken).CopyTo(new Span<float>(Panel(panel) + (long)i * panelFeatures, taken));
+                sae.EncoderDF.AsSpan(i * sae.Latents + first, taken).CopyTo(new Span<float>(Panel(panel) + (long)i * panelFeatures, taken));
         }
 
         biasF.Span.Fill(float.NegativeInfinity);
         sae.EncoderBiasF.CopyTo(biasF.Span);
-        gainF.Span.Fill(1);
-        if (sae.Kind == AutoencoderKind.TopK) TopKEncoder.Gain(sae).CopyTo(gainF.Span);
-        // Below 0 a threshold decides nothing: ReLU does.
-        for (var f = 0; f < sae.ThresholdF.Length; f++) cutF.Span[f] = Math.Max(0, sae.ThresholdF[f]);
+        var gain = TopKEncoder.Gain(sae);
+        for (var head = 0; head < sae.Heads; head++)
+        {
+            var at = head * Panels * panelFeatures;
+            gain.AsSpan(head * sae.Latents, sae.Latents).CopyTo(gainF.Span[at..]);
+            // Below 0 a threshold decides nothing: ReLU does.
+            if (sae.ThresholdF.Length > 0)
+                for (var f = 0; f < sae.Latents; f++) cutF.Span[at + f] = Math.Max(0, sae.ThresholdF[head * sae.Latents + f]);
+        }
     }
 
     public int Panels { get; }
 
     public float* Panel(int panel) => panelsPDN.Start + (long)panel * panelFeatures * width;
     public float* Bias(int panel) => biasF.Start + panel * panelFeatures;
-    public float* Gain(int panel) => gainF.Start + panel * panelFeatures;
-    public float* Cut(int panel) => cutF.Start + panel * panelFeatures;
+    public float* Gain(int head, int panel) => gainF.Start + (head * Panels + panel) * panelFeatures;
+    public float* Cut(int head, int panel) => cutF.Start + (head * Panels + panel) * panelFeatures;
 }
 
 /// <summary>Zeros that the collector does not move, from a 64-byte boundary on (a load across two cache lines costs two).</summary>

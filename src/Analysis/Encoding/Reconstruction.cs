@@ -2,8 +2,8 @@ using System.Numerics;
 
 namespace DriftWatch.Analysis.Encoding;
 
-/// <summary>x̂ = f W_dec + b_dec in the model's own scale: what normalisation did to the row is undone.</summary>
-/// <remarks>Summed feature by feature in ascending order; each width index is a lane of its own, so every processor gives the same bits.</remarks>
+/// <summary>x̂ = f W_dec + b_dec in the model's own scale: what normalisation did to the row is undone. A transcoder's is x̂ = (f W_dec + b_dec)/s_out + x W_skip.</summary>
+/// <remarks>Summed feature by feature in ascending order, the skip path last; each width index is a lane of its own, so every processor gives the same bits.</remarks>
 public sealed class Reconstruction
 {
     private readonly SparseAutoencoder sae;
@@ -16,17 +16,29 @@ public sealed class Reconstruction
         inverseGainF = sae.RescaleByDecoderNorm ? [.. TopKEncoder.Gain(sae).Select(gain => 1 / gain)] : [];
     }
 
-    public void Decode(ReadOnlySpan<int> features, ReadOnlySpan<float> values, RowNormalization normalization, Span<float> reconstructionD)
+    /// <param name="rowD">The row that was encoded, as it came.</param>
+    /// <param name="reconstructionO">Overwritten.</param>
+    public void Decode(ReadOnlySpan<float> rowD, ReadOnlySpan<int> features, ReadOnlySpan<float> values, Span<float> reconstructionO)
     {
-        sae.DecoderBiasD.CopyTo(reconstructionD);
+        sae.DecoderBiasD.CopyTo(reconstructionO);
         for (var i = 0; i < features.Length; i++)
         {
             var f = features[i];
             var value = inverseGainF.Length == 0 ? values[i] : values[i] * inverseGainF[f];
-            AddScaled(sae.DecoderFD.AsSpan(f * sae.Width, sae.Width), value, reconstructionD);
+            AddScaled(sae.DecoderFD.AsSpan(f * sae.AtomWidth, sae.AtomWidth), value, reconstructionO.Slice(f / sae.Latents * sae.AtomWidth, sae.AtomWidth));
         }
-        if (normalization is { Shift: 0, Undo: 1 }) return;
-        for (var i = 0; i < reconstructionD.Length; i++) reconstructionD[i] = reconstructionD[i] * normalization.Undo + normalization.Shift;
+        var (undo, shift) = Way(rowD);
+        if ((undo, shift) != (1, 0))
+            for (var i = 0; i < reconstructionO.Length; i++) reconstructionO[i] = reconstructionO[i] * undo + shift;
+        if (sae.SkipDO.Length == 0) return;
+        for (var i = 0; i < rowD.Length; i++) AddScaled(sae.SkipDO.AsSpan(i * sae.OutputWidth, sae.OutputWidth), rowD[i], reconstructionO);
+    }
+
+    private (float Undo, float Shift) Way(ReadOnlySpan<float> rowD)
+    {
+        if (sae.Transcodes) return (1 / sae.OutputScale, 0);
+        var normalization = RowNormalization.Of(rowD, sae);
+        return (normalization.Undo, normalization.Shift);
     }
 
     /// <summary>What a firing latent's decoder row is multiplied with in the reconstruction, in the model's own scale.</summary>

@@ -4,6 +4,7 @@ namespace DriftWatch.Analysis.Encoding;
 public sealed class ReferenceEncoder(SparseAutoencoder sae) : IEncoder
 {
     private readonly float[] gainF = TopKEncoder.Gain(sae);
+    private readonly float[] hL = new float[sae.Latents];
 
     public SparseAutoencoder Dictionary => sae;
     public string Description => "reference (one row at a time)";
@@ -30,11 +31,20 @@ public sealed class ReferenceEncoder(SparseAutoencoder sae) : IEncoder
     {
         switch (sae.Kind)
         {
-            case AutoencoderKind.Standard: StandardEncoder.Encode(inputD, sae, featuresF); break;
-            case AutoencoderKind.JumpReLU: JumpReluEncoder.Encode(inputD, sae, featuresF); break;
-            case AutoencoderKind.Gated: GatedEncoder.Encode(inputD, sae, featuresF); break;
-            case AutoencoderKind.TopK: TopKEncoder.Encode(inputD, sae, gainF, featuresF); break;
-            default: throw new InvalidOperationException($"no encoder for {sae.Kind}");
+            case AutoencoderKind.Gated: GatedEncoder.Encode(inputD, sae, featuresF); return;
+            case AutoencoderKind.MatchingPursuit: MatchingPursuitEncoder.Encode(inputD, sae, featuresF); return;
+        }
+        PreActivations.Of(inputD, sae, hL);
+        for (var head = 0; head < sae.Heads; head++)
+        {
+            var ofHead = new Range(head * sae.Latents, (head + 1) * sae.Latents);
+            switch (sae.Kind)
+            {
+                case AutoencoderKind.Standard: StandardEncoder.Encode(hL, featuresF[ofHead]); break;
+                case AutoencoderKind.JumpReLU: JumpReluEncoder.Encode(hL, sae.ThresholdF.AsSpan(ofHead), featuresF[ofHead]); break;
+                case AutoencoderKind.TopK or AutoencoderKind.AbsTopK: TopKEncoder.Encode(hL, sae, gainF.AsSpan(ofHead), featuresF[ofHead]); break;
+                default: throw new InvalidOperationException($"no encoder for {sae.Kind}");
+            }
         }
     }
 }

@@ -7,13 +7,13 @@ namespace DriftWatch.Analysis.Encoding;
 /// <remarks>Bound: all F features without a limit; 4k + 64 with one. Then the list is pruned to k and <see cref="Cut"/> rises, so few come after.</remarks>
 internal sealed class RowHits(int k)
 {
-    // Value above, feature inverted below: values are positive, so the larger key is the larger value and, between equals, the lower feature.
+    // Magnitude above, feature inverted below, sign last: the larger key is the larger magnitude and, between equals, the lower feature.
     private long[] keys = new long[64];
     private int count;
 
     public static int Unlimited => int.MaxValue;
 
-    /// <summary>Only what is above can still count. A later feature of the same value has the higher index and loses.</summary>
+    /// <summary>Only magnitudes above can still count. A later feature of the same value has the higher index and loses.</summary>
     public float Cut { get; private set; }
 
     public void Clear() => (count, Cut) = (0, 0);
@@ -22,7 +22,8 @@ internal sealed class RowHits(int k)
     public void Add(int feature, float value)
     {
         if (count == keys.Length) MakeRoom();
-        keys[count++] = (long)BitConverter.SingleToUInt32Bits(value) << 32 | (uint)~feature;
+        var bits = BitConverter.SingleToUInt32Bits(value);
+        keys[count++] = (long)(bits & int.MaxValue) << 32 | (long)(~feature & int.MaxValue) << 1 | bits >> 31;
     }
 
     public void AddRange(ReadOnlySpan<int> features, ReadOnlySpan<float> values)
@@ -30,17 +31,24 @@ internal sealed class RowHits(int k)
         for (var i = 0; i < features.Length; i++) Add(features[i], values[i]);
     }
 
-    public void MoveTo(SparseCodes codes, ref int[] featureScratch, ref float[] valueScratch)
+    /// <summary>Writes the hits behind the <paramref name="at"/> that are there already, making the arrays longer where needed, and begins a new row.</summary>
+    /// <returns>How many there are now.</returns>
+    public int MoveTo(ref int[] features, ref float[] values, int at)
     {
         if (count > k) Prune();
-        if (featureScratch.Length < count) (featureScratch, valueScratch) = (new int[keys.Length], new float[keys.Length]);
+        if (features.Length < at + count)
+        {
+            Array.Resize(ref features, at + keys.Length);
+            Array.Resize(ref values, at + keys.Length);
+        }
         for (var i = 0; i < count; i++)
         {
-            featureScratch[i] = ~(int)keys[i];
-            valueScratch[i] = BitConverter.UInt32BitsToSingle((uint)(keys[i] >> 32));
+            features[at + i] = ~(int)(keys[i] >> 1) & int.MaxValue;
+            values[at + i] = BitConverter.UInt32BitsToSingle((uint)(keys[i] >> 32) | (uint)keys[i] << 31);
         }
-        codes.AddRow(featureScratch.AsSpan(0, count), valueScratch.AsSpan(0, count));
+        var end = at + count;
         Clear();
+        return end;
     }
 
     private void MakeRoom()

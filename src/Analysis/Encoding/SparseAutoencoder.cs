@@ -7,6 +7,12 @@ public enum AutoencoderKind
     TopK,
     JumpReLU,
     Gated,
+
+    /// <summary>The k largest by magnitude, sign kept: features can be negative, and active means not 0.</summary>
+    AbsTopK,
+
+    /// <summary>Greedy on the residual, with the decoder alone.</summary>
+    MatchingPursuit,
 }
 
 /// <summary>What is done to a row before it is encoded and undone on its reconstruction (names as SAELens writes them).</summary>
@@ -19,19 +25,45 @@ public enum InputNormalization
 }
 
 /// <summary>A sparse autoencoder, as read from its files: weights widened to float32, nothing folded.</summary>
-/// <remarks>D activation width, F features; all row-major. What a kind does not use is empty.</remarks>
+/// <remarks>
+/// D activation width, O output width (D but for transcoders), F features; all row-major. What a kind does not use is empty.
+/// A crosscoder has heads, one for each model: D and O are all heads' activations one after another, F all heads' features, and the heads share one
+/// pre-activation per latent. Each head's decoder row is [O / heads].
+/// </remarks>
 public sealed record SparseAutoencoder
 {
     public required AutoencoderKind Kind { get; init; }
     public required int Width { get; init; }
     public required int Features { get; init; }
 
+    /// <summary>O: of the reconstruction.</summary>
+    public int OutputWidth { get => field == 0 ? Width : field; init; }
+
+    /// <summary>1, or how many models a crosscoder reads.</summary>
+    public int Heads { get; init; } = 1;
+
+    /// <summary>Pre-activations: features of one head.</summary>
+    public int Latents => Features / Heads;
+
+    /// <summary>Length of a decoder row.</summary>
+    public int AtomWidth => OutputWidth / Heads;
+
+    /// <summary>[D, <see cref="Latents"/>].</summary>
     public required float[] EncoderDF { get; init; }
+
+    /// <summary>[F, <see cref="AtomWidth"/>].</summary>
     public required float[] DecoderFD { get; init; }
 
     /// <summary>b_enc; for Gated the gate's bias b_gate.</summary>
     public required float[] EncoderBiasF { get; init; }
     public required float[] DecoderBiasD { get; init; }
+
+    /// <summary>GLU encoders: pre-activations are multiplied by sigmoid(x̃ W + b) of these. [D, <see cref="Latents"/>] and [<see cref="Latents"/>].</summary>
+    public float[] GluEncoderDF { get; init; } = [];
+    public float[] GluBiasF { get; init; } = [];
+
+    /// <summary>Transcoders with a skip path: [D, O]; takes the row as it came, before normalisation.</summary>
+    public float[] SkipDO { get; init; } = [];
 
     /// <summary>JumpReLU: θ, per feature.</summary>
     public float[] ThresholdF { get; init; } = [];
@@ -40,11 +72,25 @@ public sealed record SparseAutoencoder
     public float[] MagnitudeScaleF { get; init; } = [];
     public float[] MagnitudeBiasF { get; init; } = [];
 
-    /// <summary>TopK: how many features a row may have.</summary>
+    /// <summary>TopK and AbsTopK: how many features a row may have (in each head).</summary>
     public int K { get; init; }
 
     /// <summary>TopK: pre-activations are multiplied by their decoder norm before the k largest are kept, and stay so.</summary>
     public bool RescaleByDecoderNorm { get; init; }
+
+    /// <summary>TopK: the k with the largest product of pre-activation and decoder norm are kept, with the pre-activation as their value.</summary>
+    public bool SelectByDecoderNorm { get; init; }
+
+    /// <summary>Matching pursuit: it ends when the residual's norm falls below this, after so many steps, or (if said) when a step adds no feature.</summary>
+    public float ResidualThreshold { get; init; }
+    public int IterationsMaximum { get; init; }
+    public bool StopOnDuplicateSupport { get; init; }
+
+    /// <summary>It predicts another place's activations: normalisation is not undone, and the error cannot be known from the input.</summary>
+    public bool Transcodes { get; init; }
+
+    /// <summary>Transcoders: what the output was multiplied with in training.</summary>
+    public float OutputScale { get; init; } = 1;
 
     /// <summary>b_dec is subtracted from the (normalised) input.</summary>
     public bool SubtractDecoderBias { get; init; } = true;
@@ -58,6 +104,15 @@ public sealed record SparseAutoencoder
     public string Hook { get; init; } = "";
     public string Model { get; init; } = "";
 
+    /// <summary>Transcoders: the place that is predicted. Crosscoders: the heads' places are in <see cref="Hook"/>, separated by commas.</summary>
+    public string OutputHook { get; init; } = "";
+
+    /// <summary>Matryoshka: how many features each prefix has, ascending; the last is F.</summary>
+    public int[] PrefixWidths { get; init; } = [];
+
+    /// <summary>What the reader took for granted, dropped or took from the catalog, a sentence each.</summary>
+    public string[] Notes { get; init; } = [];
+
     /// <summary>SHA-256 over what decides the numbers; findings name it.</summary>
     public string Hash { get; init; } = "";
 
@@ -68,7 +123,7 @@ public sealed record SparseAutoencoder
         for (var f = 0; f < Features; f++)
         {
             var sum = 0.0;
-            foreach (var w in DecoderFD.AsSpan(f * Width, Width)) sum += (double)w * w;
+            foreach (var w in DecoderFD.AsSpan(f * AtomWidth, AtomWidth)) sum += (double)w * w;
             norms[f] = (float)Math.Sqrt(sum);
         }
         return norms;

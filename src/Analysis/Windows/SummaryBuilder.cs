@@ -60,7 +60,7 @@ public sealed class SummaryBuilder(int features, int width, ImmutableArray<Featu
             {
                 var feature = featuresOfRow[i];
                 if (countF[feature]++ == 0) touched.Add(feature);
-                magnitudeF[feature] += ExactSum.Of(values[i]).Units;
+                magnitudeF[feature] += ExactSum.Of(Math.Abs(values[i])).Units;   // AbsTopK's may be negative: how strong, not which way.
             }
             foreach (var counter in setCounters) counter.Row(featuresOfRow);
         }

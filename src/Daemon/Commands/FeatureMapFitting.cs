@@ -15,7 +15,7 @@ internal static class FeatureMapFitting
     public static int Run(PairedFiles pairs, TransformCard named, SparseAutoencoder source, SparseAutoencoder target, bool manyToOne, string file, bool json, IProgress<FitProgress> progress, CancellationToken stopping)
     {
         var began = Stopwatch.GetTimestamp();
-        var learned = FeatureMapFit.Learn(pairs, new CpuEncoder(source, Environment.ProcessorCount), new CpuEncoder(target, Environment.ProcessorCount), manyToOne, progress, stopping);
+        var learned = FeatureMapFit.Learn(pairs, FastestEncoder.For(source, Environment.ProcessorCount), FastestEncoder.For(target, Environment.ProcessorCount), manyToOne, progress, stopping);
         var card = learned.Card(source, target) with { SourceModel = named.SourceModel, SourceHook = named.SourceHook, TargetModel = named.TargetModel, TargetHook = named.TargetHook };
         // Not there before it is whole: a daemon may be pointed at the same file.
         using (var written = File.Create($"{file}.part")) FeatureMapFile.Write(written, card, learned.Map);

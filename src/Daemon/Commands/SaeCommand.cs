@@ -42,9 +42,9 @@ public static class SaeCommand
         var (rowsBD, shape) = ReadActivations(input, sae.Width);
         var (rows, keep) = Encodable(rowsBD, sae);
         var featuresBF = new float[(long)keep.Length * sae.Features is var size && size <= Array.MaxLength / sizeof(float) ? size : throw new UsageException($"{keep.Length} rows of {sae.Features} features are too many for one tensor. Encode fewer rows at a time.")];
-        var reconstructionBD = new float[rowsBD.Length];
+        var reconstructionBO = new float[keep.Length * sae.OutputWidth];
         var codes = new SparseCodes();
-        new CpuEncoder(sae, Environment.ProcessorCount).Encode(rows, codes);
+        FastestEncoder.For(sae, Environment.ProcessorCount).Encode(rows, codes);
         var reconstruction = new Reconstruction(sae);
         for (int row = 0, at = 0; row < keep.Length; row++)
         {
@@ -54,10 +54,10 @@ public static class SaeCommand
             var values = codes.ValuesOf(at++);
             for (var i = 0; i < features.Length; i++) featuresBF[(long)row * sae.Features + features[i]] = values[i];
             var rowD = rowsBD.AsSpan(row * sae.Width, sae.Width);
-            reconstruction.Decode(features, values, RowNormalization.Of(rowD, sae), reconstructionBD.AsSpan(row * sae.Width, sae.Width));
+            reconstruction.Decode(rowD, features, values, reconstructionBO.AsSpan(row * sae.OutputWidth, sae.OutputWidth));
         }
         using (var file = File.Create(output))
-            SafetensorsWriter.Write(file, [("features", "F32", [keep.Length, sae.Features], Bytes(featuresBF)), ("reconstruction", "F32", shape, Bytes(reconstructionBD))], []);
+            SafetensorsWriter.Write(file, [("features", "F32", sae.Heads == 1 ? [keep.Length, sae.Features] : [keep.Length, sae.Heads, sae.Latents], Bytes(featuresBF)), ("reconstruction", "F32", sae.OutputWidth == sae.Width ? shape : [keep.Length, sae.OutputWidth], Bytes(reconstructionBO))], []);
         var leftOut = keep.Count(kept => !kept);
         if (leftOut > 0) Console.Error.WriteLine($"{leftOut} of {keep.Length} rows cannot be encoded (not finite, or all zero before a division by the norm); their features and reconstruction are 0.");
         if (json) Console.WriteLine(System.Text.Json.JsonSerializer.Serialize(new { rows = keep.Length, rowsLeftOut = leftOut, features = sae.Features, l0 = codes.Rows == 0 ? 0 : (double)codes.Count / codes.Rows }, EventJson.Options));
@@ -115,7 +115,7 @@ public static class SaeCommand
         var (rows, keep) = Encodable(rowsBD, sae);
         if (rows.Length == 0) throw new MalformedException("not-finite", $"{path}: no row can be encoded.");
         var codes = new SparseCodes();
-        new CpuEncoder(sae, Environment.ProcessorCount).Encode(rows, codes);
+        FastestEncoder.For(sae, Environment.ProcessorCount).Encode(rows, codes);
         var reconstruction = new Reconstruction(sae);
         var firing = new long[sae.Features];
         var estimateD = new float[sae.Width];
@@ -125,7 +125,7 @@ public static class SaeCommand
         {
             var rowD = rows.AsSpan(row * sae.Width, sae.Width);
             foreach (var feature in codes.FeaturesOf(row)) firing[feature]++;
-            reconstruction.Decode(codes.FeaturesOf(row), codes.ValuesOf(row), RowNormalization.Of(rowD, sae), estimateD);
+            reconstruction.Decode(rowD, codes.FeaturesOf(row), codes.ValuesOf(row), estimateD);
             error += Energy.OfDifference(rowD, estimateD);
             energy += Energy.Of(rowD);
             if (Energy.Of(rowD) > 0) shrinkage += Math.Sqrt(Energy.Of(estimateD) / Energy.Of(rowD));

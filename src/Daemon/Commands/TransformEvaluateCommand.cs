@@ -40,8 +40,8 @@ public sealed class TransformEvaluateCommand
         var (page, quiet, threads) = (parsed.GetValue(html), parsed.GetValue(json), Environment.ProcessorCount);
         if (!File.Exists(path)) throw new UsageException($"{path}: no such file. Name the transform file that 'driftwatch transform fit' wrote.");
         if (page is not null && Path.GetDirectoryName(Path.GetFullPath(page)) is { } folder && !Directory.Exists(folder)) throw new UsageException($"--html: {folder}: no such folder.");
-        var reference = new CpuEncoder(Dictionary("--sae", parsed.GetRequiredValue(sae), parsed.GetValue(inputScale), parsed.GetValue(k)), threads);
-        var own = parsed.GetValue(sourceSae) is { } named ? new CpuEncoder(Dictionary("--source-sae", named, parsed.GetValue(sourceInputScale), parsed.GetValue(sourceK)), threads) : null;
+        var reference = FastestEncoder.For(Dictionary("--sae", parsed.GetRequiredValue(sae), parsed.GetValue(inputScale), parsed.GetValue(k)), threads);
+        var own = parsed.GetValue(sourceSae) is { } named ? FastestEncoder.For(Dictionary("--source-sae", named, parsed.GetValue(sourceInputScale), parsed.GetValue(sourceK)), threads) : null;
         var progress = quiet ? null : Console.Error;
         using var opened = paired.Open(parsed, progress, stopping);
         var pairs = opened.Files;

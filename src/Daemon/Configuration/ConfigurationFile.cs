@@ -231,11 +231,14 @@ public sealed class ConfigurationFile
     private static DictionaryHints ReadHints(YamlSection section) =>
         new(section.Number<float>("inputScale", "a number, √d over the mean norm in training"), section.Number<int>("k", "a whole number"));
 
-    private static CpuEncoder? ReadEncoder(YamlSection section, string sae, DictionaryHints hints, DaemonSettings settings)
+    private static IEncoder? ReadEncoder(YamlSection section, string sae, DictionaryHints hints, DaemonSettings settings)
     {
         try
         {
-            return new(DictionaryReader.Read(new DirectoryFiles(Path.Combine(section.Folder, sae)), hints), Math.Clamp(settings.Threads, 1, DaemonSettings.ThreadsMaximum));
+            var dictionary = DictionaryReader.Read(new DirectoryFiles(Path.Combine(section.Folder, sae)), hints);
+            if (dictionary.Heads == 1) return FastestEncoder.For(dictionary, Math.Clamp(settings.Threads, 1, DaemonSettings.ThreadsMaximum));
+            section.Problem("sae", $"is a crosscoder of {dictionary.Heads} models, and a message holds the activations of one. Name a dictionary of one model.");
+            return null;
         }
         catch (Exception error) when (error is MalformedException or IOException or UnauthorizedAccessException)
         {

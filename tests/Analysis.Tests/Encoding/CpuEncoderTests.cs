@@ -6,6 +6,7 @@ namespace DriftWatch.Analysis.Tests.Encoding;
 /// <summary>The fast encoder against the plain one: the same features and the same bits, on every kernel (in software where the processor has no such registers).</summary>
 public sealed class CpuEncoderTests
 {
+    private static readonly AutoencoderKind[] fast = [.. Enum.GetValues<AutoencoderKind>().Where(kind => kind != AutoencoderKind.MatchingPursuit)];
     private static readonly int[] Widths = [1, 3, 24, 33, 64, 257];
     private static readonly int[] FeatureCounts = [1, 31, 96, 137, 320, 1024];
 
@@ -13,7 +14,7 @@ public sealed class CpuEncoderTests
     {
         var data = new TheoryData<AutoencoderKind, InputNormalization, int>();
         var seed = 0;
-        foreach (var kind in Enum.GetValues<AutoencoderKind>())
+        foreach (var kind in fast)
             foreach (var normalization in Enum.GetValues<InputNormalization>())
                 data.Add(kind, normalization, ++seed);
         return data;
@@ -22,7 +23,7 @@ public sealed class CpuEncoderTests
     public static TheoryData<AutoencoderKind, int> Kinds()
     {
         var data = new TheoryData<AutoencoderKind, int>();
-        foreach (var kind in Enum.GetValues<AutoencoderKind>()) data.Add(kind, 100 + (int)kind);
+        foreach (var kind in fast) data.Add(kind, 100 + (int)kind);
         return data;
     }
 
@@ -108,7 +109,7 @@ public sealed class CpuEncoderTests
     [Fact]
     public void Gates_and_pre_activations_of_exactly_zero_are_silent()
     {
-        foreach (var kind in Enum.GetValues<AutoencoderKind>())
+        foreach (var kind in fast)
         {
             var sae = SomeAutoencoder.Of(new Random(12), kind, InputNormalization.None, width: 3, features: 31) with
             {
@@ -185,7 +186,8 @@ public sealed class CpuEncoderTests
     {
         var random = new Random(seed);
         var sae = SomeAutoencoder.Of(random, kind, InputNormalization.LayerNorm, width: 24, features: 96);
-        Array.Fill(sae.EncoderBiasF, -1e6f);
+        Array.Fill(sae.EncoderBiasF, kind == AutoencoderKind.AbsTopK ? 0 : -1e6f);
+        if (kind == AutoencoderKind.AbsTopK) Array.Clear(sae.EncoderDF);   // Negative is no less than positive.
         var rowsBD = SomeAutoencoder.Gaussians(random, 20 * 24, 1);
 
         var codes = Encode(new CpuEncoder(sae, 2), rowsBD);
@@ -202,6 +204,34 @@ public sealed class CpuEncoderTests
         // The first weight of each feature: products overflow, and no other term can cancel them.
         for (var f = 0; f < 17; f++) sae.EncoderDF[f] = f % 2 == 0 ? 100 : -100;
         SameAsReference(sae, [float.MaxValue, 0, 0, float.MinValue, 0, 0]);
+    }
+
+    [Theory]
+    [InlineData(AutoencoderKind.Standard)]
+    [InlineData(AutoencoderKind.JumpReLU)]
+    [InlineData(AutoencoderKind.TopK)]
+    public void The_heads_of_a_crosscoder_judge_one_pre_activation_each_for_itself(AutoencoderKind kind)
+    {
+        var random = new Random(55);
+        foreach (var heads in new[] { 2, 3 })
+            foreach (var latents in new[] { 7, 64, 137 })
+            {
+                var sae = SomeAutoencoder.Crosscoder(random, kind, heads, width: 11, latents);
+                foreach (var rows in new[] { 1, 5, 60 }) SameAsReference(sae, SomeAutoencoder.Gaussians(random, rows * heads * 11, 1));
+            }
+    }
+
+    [Fact]
+    public void What_has_no_fast_path_is_told_apart_and_gets_the_reference()
+    {
+        var pursuit = SomeAutoencoder.Of(new Random(1), AutoencoderKind.MatchingPursuit, InputNormalization.None, width: 3, features: 5);
+        var glu = SomeAutoencoder.Of(new Random(1), AutoencoderKind.TopK, InputNormalization.None, width: 3, features: 5) with { GluEncoderDF = new float[15], GluBiasF = new float[5] };
+
+        Assert.Throws<ArgumentException>(() => new CpuEncoder(pursuit, 1));
+        Assert.Throws<ArgumentException>(() => new CpuEncoder(glu, 1));
+        Assert.IsType<ReferenceEncoder>(FastestEncoder.For(pursuit, 1));
+        Assert.IsType<ReferenceEncoder>(FastestEncoder.For(glu, 1));
+        Assert.IsType<CpuEncoder>(FastestEncoder.For(glu with { GluEncoderDF = [] }, 1));
     }
 
     [Fact]

@@ -7,7 +7,8 @@ internal static class SomeAutoencoder
 {
     public static SparseAutoencoder Of(Random random, AutoencoderKind kind, InputNormalization normalization, int width, int features)
     {
-        var rescale = kind == AutoencoderKind.TopK && random.Next(2) == 0;
+        var topK = kind is AutoencoderKind.TopK or AutoencoderKind.AbsTopK;
+        var norms = topK ? random.Next(3) : 0;
         return new()
         {
             Kind = kind,
@@ -20,13 +21,31 @@ internal static class SomeAutoencoder
             ThresholdF = kind == AutoencoderKind.JumpReLU ? Gaussians(random, features, 1) : [],
             MagnitudeScaleF = kind == AutoencoderKind.Gated ? [.. Gaussians(random, features, 1).Select(MathF.Exp)] : [],
             MagnitudeBiasF = kind == AutoencoderKind.Gated ? Gaussians(random, features, 1) : [],
-            K = kind == AutoencoderKind.TopK ? 1 + random.Next(Math.Min(features, 40)) : 0,
-            RescaleByDecoderNorm = rescale,
+            K = topK ? 1 + random.Next(Math.Min(features, 40)) : 0,
+            RescaleByDecoderNorm = norms == 1,
+            SelectByDecoderNorm = norms == 2,
+            ResidualThreshold = 0.1f,
+            IterationsMaximum = 5,
             SubtractDecoderBias = random.Next(2) == 0,
             Normalization = normalization,
             InputScale = normalization == InputNormalization.ExpectedAverageOnlyIn ? 0.37f : 1,
         };
     }
+
+    /// <summary>One pre-activation for all heads; a decoder, thresholds and norms for each.</summary>
+    public static SparseAutoencoder Crosscoder(Random random, AutoencoderKind kind, int heads, int width, int latents) => Of(random, kind, InputNormalization.None, width, latents) with
+    {
+        Heads = heads,
+        Width = heads * width,
+        Features = heads * latents,
+        EncoderDF = Gaussians(random, heads * width * latents, 1 / Math.Sqrt(heads * width)),
+        DecoderFD = Gaussians(random, heads * latents * width, 1),
+        DecoderBiasD = Gaussians(random, heads * width, 0.1),
+        ThresholdF = kind == AutoencoderKind.JumpReLU ? Gaussians(random, heads * latents, 1) : [],
+        RescaleByDecoderNorm = false,
+        SelectByDecoderNorm = kind == AutoencoderKind.TopK,
+        SubtractDecoderBias = false,
+    };
 
     public static float[] Gaussians(Random random, int count, double scale)
     {

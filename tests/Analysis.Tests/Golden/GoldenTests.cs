@@ -154,7 +154,7 @@ public sealed class GoldenTests
     {
         Assert.Equal("equal", golden.Expect);
         var sae = golden.Dictionary();
-        foreach (var encoder in new IEncoder[] { new ReferenceEncoder(sae), new CpuEncoder(sae, threads: 2) })
+        foreach (var encoder in new[] { new ReferenceEncoder(sae), FastestEncoder.For(sae, threads: 2) })
             foreach (var suffix in new[] { "", "_x_low" })
                 if (golden.HasTensor("features" + suffix)) SameNumbers(golden, sae, encoder, suffix);
     }
@@ -201,9 +201,9 @@ public sealed class GoldenTests
         for (int row = 0, encoded = 0; row < rows.Length; row++)
         {
             if (!can[row]) continue;
-            var (dense, estimateD) = (new float[sae.Features], new float[sae.Width]);
+            var (dense, estimateD) = (new float[sae.Features], new float[sae.OutputWidth]);
             for (var i = 0; i < codes.FeaturesOf(encoded).Length; i++) dense[codes.FeaturesOf(encoded)[i]] = codes.ValuesOf(encoded)[i];
-            reconstruction.Decode(codes.FeaturesOf(encoded), codes.ValuesOf(encoded), RowNormalization.Of(rows[row], sae), estimateD);
+            reconstruction.Decode(rows[row], codes.FeaturesOf(encoded), codes.ValuesOf(encoded), estimateD);
             (featuresF[row], reconstructionD[row]) = (dense, estimateD);
             encoded++;
         }

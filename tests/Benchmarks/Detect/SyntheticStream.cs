@@ -117,7 +117,7 @@ internal sealed class SyntheticStream
                 var error = 0.0;
                 for (var row = i * SequenceRows; row < (i + 1) * SequenceRows; row++)
                 {
-                    reconstruction.Decode(codes.FeaturesOf(row), codes.ValuesOf(row), new(0, 1, 1), estimateD);
+                    reconstruction.Decode(rowsND.AsSpan(row * Width, Width), codes.FeaturesOf(row), codes.ValuesOf(row), estimateD);
                     error += Energy.OfDifference(rowsND.AsSpan(row * Width, Width), estimateD);
                 }
                 pool.Add(made[i].RowsND, made[i].Energy, new Encoded(made[i].Codes, 0, made[i].Error), new Encoded(codes, i * SequenceRows, error));

@@ -73,7 +73,7 @@ internal static class TrafficPool
         for (var row = 0; row < errors.Length; row++)
         {
             var rowD = rows.RowsBD.Slice(row * sae.Width, sae.Width);
-            reconstruction.Decode(codes.FeaturesOf(row), codes.ValuesOf(row), RowNormalization.Of(rowD, sae), estimateD);
+            reconstruction.Decode(rowD, codes.FeaturesOf(row), codes.ValuesOf(row), estimateD);
             errors[row] = Energy.OfDifference(rowD, estimateD);
         }
         return errors;

@@ -45,7 +45,7 @@ public static class FidelityControls
         var (error, decodedT) = (0.0, new float[width]);
         for (var row = 0; row < codes.Rows; row++)
         {
-            reconstruction.Decode(codes.FeaturesOf(row), codes.ValuesOf(row), new(0, 1, 1), decodedT);
+            reconstruction.Decode(targetNT.AsSpan(row * width, width), codes.FeaturesOf(row), codes.ValuesOf(row), decodedT);
             error += Energy.OfDifference(targetNT.AsSpan(row * width, width), decodedT);
         }
         return Means.SpreadOf(targetNT, width) is > 0 and var spread ? error / spread : 1;

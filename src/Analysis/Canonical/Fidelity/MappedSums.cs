@@ -40,7 +40,7 @@ internal sealed class MappedSums(SparseAutoencoder reference)
         {
             var at = firstMapped + row % rowsMapped;
             var y = nativeNT.Slice(row * width, width);
-            reconstruction.Decode(mapped.Codes.FeaturesOf(at), mapped.Codes.ValuesOf(at), RowNormalization.Of(mapsRows ? mapped.Row(at, width) : y, reference), decodedT);
+            reconstruction.Decode(mapsRows ? mapped.Row(at, width) : y, mapped.Codes.FeaturesOf(at), mapped.Codes.ValuesOf(at), decodedT);
             var yMapped = mapsRows ? mapped.Row(at, width) : decodedT;
             yMapped.CopyTo(pairedNT.AsSpan(row * width));
             error += Energy.OfDifference(y, yMapped);

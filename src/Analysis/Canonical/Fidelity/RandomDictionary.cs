@@ -67,7 +67,7 @@ internal static class RandomDictionary
         var (across, within) = (0.0, 0.0);
         for (var row = 0; row < codes.Rows; row++)
         {
-            reconstruction.Decode(codes.FeaturesOf(row), codes.ValuesOf(row), new(0, 1, 1), estimateD);
+            reconstruction.Decode(rowsND.Slice(row * sae.Width, sae.Width), codes.FeaturesOf(row), codes.ValuesOf(row), estimateD);
             for (var i = 0; i < sae.Width; i++)
             {
                 across += ((double)rowsND[row * sae.Width + i] - sae.DecoderBiasD[i]) * estimateD[i];

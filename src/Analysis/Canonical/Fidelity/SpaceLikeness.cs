@@ -66,7 +66,7 @@ internal static class SpaceLikeness
         for (var row = 0; row < mapped.Codes.Rows; row++)
         {
             var rowT = row * reference.Width;
-            reconstruction.Decode(mapped.Codes.FeaturesOf(row), mapped.Codes.ValuesOf(row), RowNormalization.Of(targetNT.AsSpan(rowT, reference.Width), reference), decodedNT.AsSpan(rowT, reference.Width));
+            reconstruction.Decode(targetNT.AsSpan(rowT, reference.Width), mapped.Codes.FeaturesOf(row), mapped.Codes.ValuesOf(row), decodedNT.AsSpan(rowT, reference.Width));
         }
         return decodedNT;
     }

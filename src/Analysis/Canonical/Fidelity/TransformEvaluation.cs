@@ -84,7 +84,7 @@ public sealed class TransformEvaluation
         for (var row = 0; row < codes.Rows; row++)
         {
             var y = targetNT.AsSpan(row * width, width);
-            reconstruction.Decode(codes.FeaturesOf(row), codes.ValuesOf(row), RowNormalization.Of(y, reference.Dictionary), decodedT);
+            reconstruction.Decode(y, codes.FeaturesOf(row), codes.ValuesOf(row), decodedT);
             errorN[row] = Energy.OfDifference(y, decodedT);
         }
         return errorN;

@@ -40,6 +40,7 @@ public static class DictionaryReader
                  {
                      ("the encoder", sae.EncoderDF), ("the decoder", sae.DecoderFD), ("the encoder bias", sae.EncoderBiasF), ("the decoder bias", sae.DecoderBiasD),
                      ("the threshold", sae.ThresholdF), ("r_mag", sae.MagnitudeScaleF), ("b_mag", sae.MagnitudeBiasF),
+                     ("the gate of the encoder", sae.GluEncoderDF), ("the bias of the encoder's gate", sae.GluBiasF), ("the skip path", sae.SkipDO),
                  })
             if (Array.FindIndex(values, value => !float.IsFinite(value)) is var at && at >= 0)
                 throw Refused($"{files.Path}: {name} holds {values[at]} at index {at}; a trained dictionary is finite. The file may be damaged.");
@@ -51,9 +52,16 @@ public static class DictionaryReader
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(System.Text.Encoding.UTF8.GetBytes(
-            $"{sae.Kind}|{sae.Width}|{sae.Features}|{sae.K}|{sae.RescaleByDecoderNorm}|{sae.SubtractDecoderBias}|{sae.Normalization}|{BitConverter.SingleToInt32Bits(sae.InputScale)}|"));
-        foreach (var values in new[] { sae.EncoderDF, sae.DecoderFD, sae.EncoderBiasF, sae.DecoderBiasD, sae.ThresholdF, sae.MagnitudeScaleF, sae.MagnitudeBiasF })
+            $"{sae.Kind}|{sae.Width}|{sae.Features}|{sae.K}|{sae.RescaleByDecoderNorm}|{sae.SubtractDecoderBias}|{sae.Normalization}|{BitConverter.SingleToInt32Bits(sae.InputScale)}|{Rest(sae)}"));
+        foreach (var values in new[] { sae.EncoderDF, sae.DecoderFD, sae.EncoderBiasF, sae.DecoderBiasD, sae.ThresholdF, sae.MagnitudeScaleF, sae.MagnitudeBiasF, sae.GluEncoderDF, sae.GluBiasF, sae.SkipDO })
             hash.AppendData(MemoryMarshal.AsBytes<float>(values));
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
+
+    /// <summary>What only some dictionaries have, named where it is not as usual: stored hashes of the others stay.</summary>
+    private static string Rest(SparseAutoencoder sae) => string.Concat(
+        sae.Heads == 1 ? "" : $"heads {sae.Heads}|",
+        sae.SelectByDecoderNorm ? "selected by norm|" : "",
+        sae.Transcodes ? $"transcodes {sae.OutputWidth} {BitConverter.SingleToInt32Bits(sae.OutputScale)}|" : "",
+        sae.Kind == AutoencoderKind.MatchingPursuit ? $"pursuit {BitConverter.SingleToInt32Bits(sae.ResidualThreshold)} {sae.IterationsMaximum} {sae.StopOnDuplicateSupport}|" : "");
 }

@@ -125,8 +125,8 @@ public sealed class SaeLensFormatTests
             Assert.Equal(expected.FeaturesOf(row), codes.FeaturesOf(row));
             Close(expected.ValuesOf(row).ToArray(), codes.ValuesOf(row).ToArray());
             var (a, b) = (new float[20], new float[20]);
-            new Reconstruction(said).Decode(codes.FeaturesOf(row), codes.ValuesOf(row), RowNormalization.Of(rowD, said), a);
-            new Reconstruction(folded).Decode(expected.FeaturesOf(row), expected.ValuesOf(row), RowNormalization.Of(rowD, folded), b);
+            new Reconstruction(said).Decode(rowD, codes.FeaturesOf(row), codes.ValuesOf(row), a);
+            new Reconstruction(folded).Decode(rowD, expected.FeaturesOf(row), expected.ValuesOf(row), b);
             Close(b, a);
         }
 
