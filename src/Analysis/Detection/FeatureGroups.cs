@@ -34,8 +34,8 @@ public static class FeatureGroups
 
     private static double Cosine(int a, int b, SparseAutoencoder sae)
     {
-        var rowA = sae.DecoderFD.AsSpan(a * sae.Width, sae.Width);
-        var rowB = sae.DecoderFD.AsSpan(b * sae.Width, sae.Width);
+        var rowA = sae.DecoderFD.AsSpan(a * sae.AtomWidth, sae.AtomWidth);
+        var rowB = sae.DecoderFD.AsSpan(b * sae.AtomWidth, sae.AtomWidth);
         var (dot, squareA, squareB) = (0.0, 0.0, 0.0);
         for (var i = 0; i < rowA.Length; i++)
         {

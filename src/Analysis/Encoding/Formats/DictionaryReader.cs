@@ -11,18 +11,21 @@ public static class DictionaryReader
     private static readonly IDictionaryFormat[] formats =
     [
         new SaeLensFormat(),
+        new LlamaScopeFormat(),
+        new LlamaScopeR1Format(),
+        new LlamascopiumFormat(),
     ];
 
     /// <exception cref="MalformedException">What was found and what to use instead; reason <c>dictionary</c>.</exception>
     public static SparseAutoencoder Read(IWeightFiles files, DictionaryHints hints)
     {
-        var fitting = formats.Where(format => format.Fits(files)).ToArray();
-        if (fitting.Length != 1)
-            throw Refused(fitting.Length == 0
-                ? $"{files.Path} is no dictionary that DriftWatch reads. It reads {string.Join("; ", formats.Select(format => $"{format.Name} ({format.Files})"))}."
-                : $"{files.Path} could be {string.Join(" or ", fitting.Select(format => format.Name))}. Keep the files of one format in a folder.");
         try
         {
+            var fitting = formats.Where(format => format.Fits(files)).ToArray();
+            if (fitting.Length != 1)
+                throw Refused(fitting.Length == 0
+                    ? $"{files.Path} is no dictionary that DriftWatch reads. It reads {string.Join("; ", formats.Select(format => $"{format.Name} ({format.Files})"))}."
+                    : $"{files.Path} could be {string.Join(" or ", fitting.Select(format => format.Name))}. Keep the files of one format in a folder.");
             var sae = fitting[0].Read(files, hints);
             return Checked(sae with { Format = fitting[0].Name, Hash = HashOf(sae) }, files);
         }

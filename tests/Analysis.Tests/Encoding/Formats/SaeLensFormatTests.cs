@@ -45,7 +45,7 @@ public sealed class SaeLensFormatTests
     [InlineData("d_in in cfg.json is 0", """{"d_in":0,"d_sae":3}""")]
     [InlineData("d_in in cfg.json is 1.5", """{"d_in":1.5,"d_sae":3}""")]
     [InlineData("W_enc F32 [2, 3] should be [3, 2]", """{"d_in":3,"d_sae":2}""")]
-    [InlineData("architecture 'crosscoder' is not supported yet", """{"d_in":2,"d_sae":3,"architecture":"crosscoder"}""")]
+    [InlineData("architecture 'crosscoder' is not supported", """{"d_in":2,"d_sae":3,"architecture":"crosscoder"}""")]
     [InlineData("save_inference_model", """{"d_in":2,"d_sae":3,"architecture":"batchtopk"}""")]
     [InlineData("save_inference_model", """{"d_in":2,"d_sae":3,"architecture":"matryoshka_batchtopk"}""")]
     [InlineData("activation function 'tanh-relu'", """{"d_in":2,"d_sae":3,"activation_fn_str":"tanh-relu"}""")]
