@@ -5,10 +5,11 @@ using DriftWatch.Analysis.Activations;
 namespace DriftWatch.Analysis.Encoding.Formats;
 
 /// <summary>A safetensors file of weights, read tensor by tensor into float32; the file is never in memory as a whole.</summary>
-public sealed class WeightTensors : IDisposable
+public sealed class WeightTensors : TensorFile
 {
     private const int ChunkBytes = 1 << 20;
     private readonly Stream stream;
+    private Dictionary<string, StoredTensor>? stored;
 
     public WeightTensors(Stream stream)
     {
@@ -22,17 +23,7 @@ public sealed class WeightTensors : IDisposable
 
     public SafetensorsHeader Header { get; }
 
-    public bool Has(string name) => Header.Tensors.ContainsKey(name);
-
-    /// <summary>The tensor's numbers, row-major, if it has exactly this shape.</summary>
-    public float[] Read(string name, params ReadOnlySpan<int> shape)
-    {
-        if (!Header.Tensors.TryGetValue(name, out var tensor))
-            throw new MalformedException("tensor", $"the weights lack the tensor {name}; they hold {string.Join(", ", Header.Tensors.Keys.Order(StringComparer.Ordinal).Take(20))}");
-        if (!tensor.Shape.AsSpan().SequenceEqual(shape))
-            throw new MalformedException("tensor", $"the tensor {tensor} should be [{string.Join(", ", shape.ToArray())}]");
-        return Read(tensor);
-    }
+    public override IReadOnlyDictionary<string, StoredTensor> Stored => stored ??= Header.Tensors.Values.ToDictionary(tensor => tensor.Name, Describe, StringComparer.Ordinal);
 
     public float[] Read(TensorEntry tensor)
     {
@@ -97,5 +88,20 @@ public sealed class WeightTensors : IDisposable
         _ => throw new MalformedException("tensor", $"the tensor {tensor} is not F64, F32, F16 or BF16"),
     };
 
-    public void Dispose() => stream.Dispose();
+    private static StoredTensor Describe(TensorEntry tensor)
+    {
+        var count = tensor.Shape.Aggregate(1L, (product, size) => product * size);
+        return new(tensor.Name, tensor.DType, tensor.Shape, StoredTensor.RowMajor(tensor.Shape), 0, count);
+    }
+
+    protected override Stream OpenStorage(StoredTensor tensor)
+    {
+        var entry = Header.Tensors[tensor.Name];
+        return new FilePart(stream, Header.DataStart + entry.Start, entry.Bytes);
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing) stream.Dispose();
+    }
 }
