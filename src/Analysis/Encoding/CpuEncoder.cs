@@ -109,7 +109,7 @@ public sealed unsafe class CpuEncoder : IEncoder
         }
     }
 
-    private RowHits HitsOfRow() => new(TopKEncoder.Encodes(Dictionary) ? Dictionary.K : RowHits.Unlimited);
+    private RowHits HitsOfRow() => new(TopKEncoder.Encodes(Dictionary) ? Dictionary.K : RowHits.Unlimited, GroupMaxEncoder.GroupSize(Dictionary));
 
     private static int CeilingOf(int dividend, int divisor) => (dividend + divisor - 1) / divisor;
 

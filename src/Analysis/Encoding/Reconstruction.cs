@@ -11,6 +11,7 @@ public sealed class Reconstruction
 
     public Reconstruction(SparseAutoencoder sae)
     {
+        if (sae.EncodesOnly) throw new ArgumentException("the dictionary has no decoder", nameof(sae));
         this.sae = sae;
         // TopK's rescaled features carry their decoder norm: take it out again. The gain holds 1/s too, which the row's scale accounts for.
         inverseGainF = sae.RescaleByDecoderNorm ? [.. TopKEncoder.Gain(sae).Select(gain => 1 / gain)] : [];

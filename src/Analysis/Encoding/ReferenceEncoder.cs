@@ -43,6 +43,7 @@ public sealed class ReferenceEncoder(SparseAutoencoder sae) : IEncoder
                 case AutoencoderKind.Standard: StandardEncoder.Encode(hL, featuresF[ofHead]); break;
                 case AutoencoderKind.JumpReLU: JumpReluEncoder.Encode(hL, sae.ThresholdF.AsSpan(ofHead), featuresF[ofHead]); break;
                 case AutoencoderKind.TopK or AutoencoderKind.AbsTopK: TopKEncoder.Encode(hL, sae, gainF.AsSpan(ofHead), featuresF[ofHead]); break;
+                case AutoencoderKind.GroupMax: GroupMaxEncoder.Encode(hL, sae, featuresF[ofHead]); break;
                 default: throw new InvalidOperationException($"no encoder for {sae.Kind}");
             }
         }

@@ -3,9 +3,10 @@ using System.Runtime.InteropServices;
 
 namespace DriftWatch.Analysis.Encoding;
 
-/// <summary>A row's features so far, ascending. With a limit k only those that can still be among the k largest.</summary>
+/// <summary>A row's features so far, ascending. With a limit k only those that can still be among the k largest; with groups only the largest of each.</summary>
 /// <remarks>Bound: all F features without a limit; 4k + 64 with one. Then the list is pruned to k and <see cref="Cut"/> rises, so few come after.</remarks>
-internal sealed class RowHits(int k)
+/// <param name="groupSize">So many consecutive features are a group; 0: there are none.</param>
+internal sealed class RowHits(int k, int groupSize = 0)
 {
     // Magnitude above, feature inverted below, sign last: the larger key is the larger magnitude and, between equals, the lower feature.
     private long[] keys = new long[64];
@@ -23,7 +24,10 @@ internal sealed class RowHits(int k)
     {
         if (count == keys.Length) MakeRoom();
         var bits = BitConverter.SingleToUInt32Bits(value);
-        keys[count++] = (long)(bits & int.MaxValue) << 32 | (long)(~feature & int.MaxValue) << 1 | bits >> 31;
+        var key = (long)(bits & int.MaxValue) << 32 | (long)(~feature & int.MaxValue) << 1 | bits >> 31;
+        // Features come ascending, so the group's largest so far is the last one.
+        if (groupSize > 0 && count > 0 && FeatureOf(keys[count - 1]) / groupSize == feature / groupSize) keys[count - 1] = Math.Max(keys[count - 1], key);
+        else keys[count++] = key;
     }
 
     public void AddRange(ReadOnlySpan<int> features, ReadOnlySpan<float> values)
@@ -43,13 +47,15 @@ internal sealed class RowHits(int k)
         }
         for (var i = 0; i < count; i++)
         {
-            features[at + i] = ~(int)(keys[i] >> 1) & int.MaxValue;
+            features[at + i] = FeatureOf(keys[i]);
             values[at + i] = BitConverter.UInt32BitsToSingle((uint)(keys[i] >> 32) | (uint)keys[i] << 31);
         }
         var end = at + count;
         Clear();
         return end;
     }
+
+    private static int FeatureOf(long key) => ~(int)(key >> 1) & int.MaxValue;
 
     private void MakeRoom()
     {

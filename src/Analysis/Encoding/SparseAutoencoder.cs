@@ -13,6 +13,9 @@ public enum AutoencoderKind
 
     /// <summary>Greedy on the residual, with the decoder alone.</summary>
     MatchingPursuit,
+
+    /// <summary>The largest of each group of consecutive features.</summary>
+    GroupMax,
 }
 
 /// <summary>What is done to a row before it is encoded and undone on its reconstruction (names as SAELens writes them).</summary>
@@ -51,7 +54,7 @@ public sealed record SparseAutoencoder
     /// <summary>[D, <see cref="Latents"/>].</summary>
     public required float[] EncoderDF { get; init; }
 
-    /// <summary>[F, <see cref="AtomWidth"/>].</summary>
+    /// <summary>[F, <see cref="AtomWidth"/>]; empty if it <see cref="EncodesOnly"/>.</summary>
     public required float[] DecoderFD { get; init; }
 
     /// <summary>b_enc; for Gated the gate's bias b_gate.</summary>
@@ -72,7 +75,7 @@ public sealed record SparseAutoencoder
     public float[] MagnitudeScaleF { get; init; } = [];
     public float[] MagnitudeBiasF { get; init; } = [];
 
-    /// <summary>TopK and AbsTopK: how many features a row may have (in each head).</summary>
+    /// <summary>TopK and AbsTopK: how many features a row may have (in each head). GroupMax: how many groups there are.</summary>
     public int K { get; init; }
 
     /// <summary>TopK: pre-activations are multiplied by their decoder norm before the k largest are kept, and stay so.</summary>
@@ -116,9 +119,13 @@ public sealed record SparseAutoencoder
     /// <summary>SHA-256 over what decides the numbers; findings name it.</summary>
     public string Hash { get; init; } = "";
 
-    /// <summary>‖W_dec,j‖ for each feature.</summary>
+    /// <summary>One layer of a cross-layer transcoder has no decoder that could be used alone.</summary>
+    public bool EncodesOnly => DecoderFD.Length == 0;
+
+    /// <summary>‖W_dec,j‖ for each feature; none without a decoder.</summary>
     public float[] DecoderNorms()
     {
+        if (EncodesOnly) return [];
         var norms = new float[Features];
         for (var f = 0; f < Features; f++)
         {

@@ -13,7 +13,7 @@ public static class SaeCommand
 {
     public static Command Create()
     {
-        var path = new Argument<string>("path") { Description = "The dictionary's folder." };
+        var path = new Argument<string>("path") { Description = "The dictionary's folder, or its file where one of several is meant." };
         var scale = new Option<float?>("--input-scale") { Description = "What expected_average_only_in multiplies rows with; it is in no file." };
         var k = new Option<int?>("--k") { Description = "k of a TopK format that keeps it in no file." };
         var json = CommandLine.JsonOption();
@@ -32,7 +32,7 @@ public static class SaeCommand
 
     private static SparseAutoencoder Open(string path, float? scale, int? k)
     {
-        if (!Directory.Exists(path)) throw new UsageException($"{path}: no such folder. Name the folder that holds the dictionary's files.");
+        if (!Path.Exists(path)) throw new UsageException($"{path}: no such folder or file. Name the folder that holds the dictionary's files, or the file where one is the dictionary.");
         return DictionaryReader.Read(new DirectoryFiles(path), new(scale, k));
     }
 
@@ -45,7 +45,7 @@ public static class SaeCommand
         var reconstructionBO = new float[keep.Length * sae.OutputWidth];
         var codes = new SparseCodes();
         FastestEncoder.For(sae, Environment.ProcessorCount).Encode(rows, codes);
-        var reconstruction = new Reconstruction(sae);
+        var reconstruction = sae.EncodesOnly ? null : new Reconstruction(sae);
         for (int row = 0, at = 0; row < keep.Length; row++)
         {
             // A row that cannot be encoded stays all zero in both, and is counted.
@@ -54,10 +54,11 @@ public static class SaeCommand
             var values = codes.ValuesOf(at++);
             for (var i = 0; i < features.Length; i++) featuresBF[(long)row * sae.Features + features[i]] = values[i];
             var rowD = rowsBD.AsSpan(row * sae.Width, sae.Width);
-            reconstruction.Decode(rowD, features, values, reconstructionBO.AsSpan(row * sae.OutputWidth, sae.OutputWidth));
+            reconstruction?.Decode(rowD, features, values, reconstructionBO.AsSpan(row * sae.OutputWidth, sae.OutputWidth));
         }
-        using (var file = File.Create(output))
-            SafetensorsWriter.Write(file, [("features", "F32", sae.Heads == 1 ? [keep.Length, sae.Features] : [keep.Length, sae.Heads, sae.Latents], Bytes(featuresBF)), ("reconstruction", "F32", sae.OutputWidth == sae.Width ? shape : [keep.Length, sae.OutputWidth], Bytes(reconstructionBO))], []);
+        (string, string, int[], byte[]) featuresTensor = ("features", "F32", sae.Heads == 1 ? [keep.Length, sae.Features] : [keep.Length, sae.Heads, sae.Latents], Bytes(featuresBF));
+        (string, string, int[], byte[]) reconstructionTensor = ("reconstruction", "F32", sae.OutputWidth == sae.Width ? shape : [keep.Length, sae.OutputWidth], Bytes(reconstructionBO));
+        using (var file = File.Create(output)) SafetensorsWriter.Write(file, sae.EncodesOnly ? [featuresTensor] : [featuresTensor, reconstructionTensor], []);
         var leftOut = keep.Count(kept => !kept);
         if (leftOut > 0) Console.Error.WriteLine($"{leftOut} of {keep.Length} rows cannot be encoded (not finite, or all zero before a division by the norm); their features and reconstruction are 0.");
         if (json) Console.WriteLine(System.Text.Json.JsonSerializer.Serialize(new { rows = keep.Length, rowsLeftOut = leftOut, features = sae.Features, l0 = codes.Rows == 0 ? 0 : (double)codes.Count / codes.Rows }, EventJson.Options));
@@ -111,6 +112,7 @@ public static class SaeCommand
 
     private static HealthFigures Health(SparseAutoencoder sae, string path)
     {
+        if (sae.EncodesOnly) throw new UsageException($"--activations: {sae.Architecture} has no decoder that could be used alone, so there is no fit to measure. 'sae encode' writes its features.");
         var (rowsBD, _) = ReadActivations(path, sae.Width);
         var (rows, keep) = Encodable(rowsBD, sae);
         if (rows.Length == 0) throw new MalformedException("not-finite", $"{path}: no row can be encoded.");

@@ -21,7 +21,7 @@ internal static class SomeAutoencoder
             ThresholdF = kind == AutoencoderKind.JumpReLU ? Gaussians(random, features, 1) : [],
             MagnitudeScaleF = kind == AutoencoderKind.Gated ? [.. Gaussians(random, features, 1).Select(MathF.Exp)] : [],
             MagnitudeBiasF = kind == AutoencoderKind.Gated ? Gaussians(random, features, 1) : [],
-            K = topK ? 1 + random.Next(Math.Min(features, 40)) : 0,
+            K = topK ? 1 + random.Next(Math.Min(features, 40)) : kind == AutoencoderKind.GroupMax ? Divisor(random, features) : 0,
             RescaleByDecoderNorm = norms == 1,
             SelectByDecoderNorm = norms == 2,
             ResidualThreshold = 0.1f,
@@ -30,6 +30,12 @@ internal static class SomeAutoencoder
             Normalization = normalization,
             InputScale = normalization == InputNormalization.ExpectedAverageOnlyIn ? 0.37f : 1,
         };
+    }
+
+    private static int Divisor(Random random, int number)
+    {
+        int[] divisors = [.. Enumerable.Range(1, number).Where(some => number % some == 0)];
+        return divisors[random.Next(divisors.Length)];
     }
 
     /// <summary>One pre-activation for all heads; a decoder, thresholds and norms for each.</summary>
