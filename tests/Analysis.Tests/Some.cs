@@ -117,6 +117,8 @@ internal sealed class MemoryFiles(params (string Name, byte[] Data)[] files) : I
 {
     public string Path => "some/dictionary";
 
+    public IReadOnlyList<string> Names => [.. files.Select(file => file.Name)];
+
     public bool Has(string name) => files.Any(file => file.Name == name);
 
     public Stream Open(string name) => new MemoryStream(files.First(file => file.Name == name).Data);

@@ -72,7 +72,7 @@ public sealed class TransformEvaluateCommand
 
     private static SparseAutoencoder Dictionary(string option, string path, float? scale, int? k)
     {
-        if (!Directory.Exists(path)) throw new UsageException($"{option}: {path}: no such folder. Name the folder that holds the dictionary's files.");
+        if (!Path.Exists(path)) throw new UsageException($"{option}: {path}: no such folder or file. Name the folder that holds the dictionary's files, or the file where one is the dictionary.");
         return DictionaryReader.Read(new DirectoryFiles(path), new(scale, k));
     }
 }

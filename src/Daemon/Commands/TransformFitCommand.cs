@@ -121,7 +121,7 @@ public sealed class TransformFitCommand
     private static SparseAutoencoder? OpenSae(Option<string?> folder, Option<float?> inputScale, Option<int?> k, ParseResult parsed)
     {
         if (parsed.GetValue(folder) is not { } path) return null;
-        if (!Directory.Exists(path)) throw new UsageException($"{folder.Name}: {path}: no such folder. Name the folder that holds the dictionary's files.");
+        if (!Path.Exists(path)) throw new UsageException($"{folder.Name}: {path}: no such folder or file. Name the folder that holds the dictionary's files, or the file where one is the dictionary.");
         return DictionaryReader.Read(new DirectoryFiles(path), new(parsed.GetValue(inputScale), parsed.GetValue(k)));
     }
 

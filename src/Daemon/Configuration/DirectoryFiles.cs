@@ -2,10 +2,23 @@ using DriftWatch.Analysis.Encoding.Formats;
 
 namespace DriftWatch.Daemon.Configuration;
 
-/// <summary>A dictionary's folder on disk.</summary>
-public sealed class DirectoryFiles(string folder) : IWeightFiles
+/// <summary>A dictionary on disk: a folder, or one file of a folder.</summary>
+public sealed class DirectoryFiles : IWeightFiles
 {
-    public string Path => folder;
+    private readonly string folder;
+    private readonly string? named;
+
+    public DirectoryFiles(string path)
+    {
+        Path = path;
+        Location = System.IO.Path.GetFullPath(path);
+        (folder, named) = File.Exists(path) ? (System.IO.Path.GetDirectoryName(Location)!, System.IO.Path.GetFileName(Location)) : (Location, null);
+    }
+
+    public string Path { get; }
+    public string Location { get; }
+
+    public IReadOnlyList<string> Names => named is not null ? [named] : Directory.Exists(folder) ? [.. Directory.EnumerateFiles(folder).Select(file => System.IO.Path.GetFileName(file)).Order(StringComparer.Ordinal)] : [];
 
     public bool Has(string name) => File.Exists(System.IO.Path.Combine(folder, name));
 

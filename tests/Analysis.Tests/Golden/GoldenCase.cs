@@ -9,14 +9,19 @@ namespace DriftWatch.Analysis.Tests.Golden;
 internal sealed class GoldenCase : IWeightFiles
 {
     private const string Numbers = "golden.safetensors";
+    private readonly string numbers;
     private readonly string folder;
+    private readonly string? named;
     private readonly SafetensorsHeader header;
 
     private GoldenCase(string folder)
     {
-        this.folder = folder;
-        using var tensors = new WeightTensors(Open(Numbers));
+        numbers = System.IO.Path.Combine(folder, Numbers);
+        using var tensors = new WeightTensors(File.OpenRead(numbers));
         header = tensors.Header;
+        // What a person would point at: a folder, or one file.
+        Path = System.IO.Path.GetFullPath(System.IO.Path.Combine(folder, header.Metadata.GetValueOrDefault("open", ".")));
+        (this.folder, named) = File.Exists(Path) ? (System.IO.Path.GetDirectoryName(Path)!, System.IO.Path.GetFileName(Path)) : (Path, null);
     }
 
     /// <summary>From this project's own folder.</summary>
@@ -31,23 +36,27 @@ internal sealed class GoldenCase : IWeightFiles
 
     public static string? SharedFolder { get; } = FindShared();
 
-    public string Path => folder;
+    public string Path { get; }
+
+    public IReadOnlyList<string> Names => named is not null ? [named] : [.. Directory.EnumerateFiles(folder).Select(file => System.IO.Path.GetFileName(file))];
     public string Architecture => header.Metadata["class"];
     public string Expect => header.Metadata["expect"];
     public float? InputScale => header.Metadata.TryGetValue("norm_scaling_factor", out var factor) ? float.Parse(factor, CultureInfo.InvariantCulture) : null;
+
+    public int? K => header.Metadata.TryGetValue("k", out var k) ? int.Parse(k, CultureInfo.InvariantCulture) : null;
 
     public bool Has(string name) => File.Exists(System.IO.Path.Combine(folder, name));
 
     public Stream Open(string name) => File.OpenRead(System.IO.Path.Combine(folder, name));
 
-    public SparseAutoencoder Dictionary() => DictionaryReader.Read(this, new(InputScale));
+    public SparseAutoencoder Dictionary() => DictionaryReader.Read(this, new(InputScale, K));
 
     public bool HasTensor(string name) => header.Tensors.ContainsKey(name);
 
     /// <summary>A tensor's rows, flattened: [rows, heads, d_head] has its heads one after another.</summary>
     public float[][] Rows(string name)
     {
-        using var tensors = new WeightTensors(Open(Numbers));
+        using var tensors = new WeightTensors(File.OpenRead(numbers));
         var tensor = header.Tensors[name];
         var values = tensors.Read(tensor);
         return [.. values.Chunk(values.Length / tensor.Shape[0])];

@@ -104,6 +104,8 @@ internal static class TrafficPool
     {
         public string Path => path;
 
+        public IReadOnlyList<string> Names => [.. Directory.EnumerateFiles(path).Select(file => System.IO.Path.GetFileName(file))];
+
         public bool Has(string name) => File.Exists(System.IO.Path.Combine(path, name));
 
         public Stream Open(string name) => File.OpenRead(System.IO.Path.Combine(path, name));

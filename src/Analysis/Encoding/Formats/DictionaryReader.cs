@@ -14,6 +14,16 @@ public static class DictionaryReader
         new LlamaScopeFormat(),
         new LlamaScopeR1Format(),
         new LlamascopiumFormat(),
+        new SparsifyFormat(),
+        new DictionaryLearningFormat(),
+        new GemmaScopeFormat(),
+        new GemmaScope2Format(),
+        new GoodfireFormat(),
+        new DeepSeekR1Format(),
+        new QwenScopeFormat(),
+        new ConnorRobFormat(),
+        new MwhannaFormat(),
+        new MntssFormat(),
     ];
 
     /// <exception cref="MalformedException">What was found and what to use instead; reason <c>dictionary</c>.</exception>

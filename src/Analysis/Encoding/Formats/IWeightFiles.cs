@@ -5,10 +5,31 @@ public interface IWeightFiles
 {
     /// <summary>As the operator wrote it, for messages.</summary>
     string Path { get; }
+
+    /// <summary>The same in full, for what a release says only in its folders' names.</summary>
+    string Location => Path;
+
+    /// <summary>The files directly in the folder; if the operator named one file, that one alone.</summary>
+    IReadOnlyList<string> Names { get; }
+
+    /// <summary>Is there such a file below the folder, named by the operator or not?</summary>
     bool Has(string name);
 
     /// <summary>A seekable stream.</summary>
     Stream Open(string name);
+}
+
+internal static class WeightFileNames
+{
+    /// <summary>Are all of these there, and, if the operator named one file, is it one of them?</summary>
+    public static bool Offers(this IWeightFiles files, params string[] names) => names.All(files.Has) && names.Any(files.Names.Contains);
+
+    /// <summary>The only file with such a name, or the one that the operator named; null: there is none, or several.</summary>
+    public static string? Only(this IWeightFiles files, Func<string, bool> fits) => files.Names.Where(fits).Take(2).ToArray() is [var name] ? name : null;
+
+    /// <summary>The only file that <c>torch.save</c> may have written, or the one that the operator named.</summary>
+    public static string? OnlyTorchFile(this IWeightFiles files) =>
+        files.Only(name => name.EndsWith(".pt", StringComparison.Ordinal) || name.EndsWith(".pth", StringComparison.Ordinal));
 }
 
 /// <summary>What some formats keep in no file and the catalog (or the command line) has to say.</summary>
@@ -30,6 +51,13 @@ public sealed record DictionaryHints(float? InputScale = null, int? K = null)
     internal void RefuseOtherScale(Settings settings, float inFile)
     {
         if (InputScale is { } scale && !(Math.Abs(scale / inFile - 1) < 1e-3)) throw settings.Refused($"the input scale is given as {scale} but the files say {inFile}. Leave it out");
+    }
+
+    /// <summary>A format that has all it needs in its files, or all but k.</summary>
+    internal void RefuseOthers(IWeightFiles files, int? k = null)
+    {
+        if (InputScale is not null) throw Settings.Refused(files, "an input scale is given and this format has none: nothing would use it. Leave it out");
+        if (K is { } given && given != k) throw Settings.Refused(files, $"k is given as {given} but the dictionary {(k is null ? "is no TopK dictionary" : $"says {k}")}. Leave k out");
     }
 
     internal void RefuseK(Settings settings, int inFile)

@@ -13,7 +13,7 @@ internal sealed class LlamaScopeFormat : IDictionaryFormat
     public string Name => "Llama Scope";
     public string Files => $"{Configuration} and {Weights}";
 
-    public bool Fits(IWeightFiles files) => files.Has(Configuration) && files.Has(Weights);
+    public bool Fits(IWeightFiles files) => files.Offers(Configuration, Weights);
 
     public SparseAutoencoder Read(IWeightFiles files, DictionaryHints hints)
     {

@@ -13,7 +13,7 @@ internal sealed class LlamaScopeR1Format : IDictionaryFormat
     public string Name => "Llama Scope R1-Distill";
     public string Files => $"{Configuration} and {Weights} with encoder.weight";
 
-    public bool Fits(IWeightFiles files) => files.Has(Configuration) && files.Has(Weights) && !LlamascopiumFormat.HoldsItsEncoder(files);
+    public bool Fits(IWeightFiles files) => files.Offers(Configuration, Weights) && !LlamascopiumFormat.HoldsItsEncoder(files);
 
     public SparseAutoencoder Read(IWeightFiles files, DictionaryHints hints)
     {

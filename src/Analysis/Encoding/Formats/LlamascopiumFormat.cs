@@ -18,7 +18,7 @@ internal sealed class LlamascopiumFormat : IDictionaryFormat
     public string Name => "llamascopium";
     public string Files => $"{Configuration} and {Weights} with W_E";
 
-    public bool Fits(IWeightFiles files) => files.Has(Configuration) && files.Has(Weights) && HoldsItsEncoder(files);
+    public bool Fits(IWeightFiles files) => files.Offers(Configuration, Weights) && HoldsItsEncoder(files);
 
     public static bool HoldsItsEncoder(IWeightFiles files)
     {

@@ -16,7 +16,7 @@ internal sealed class SaeLensFormat : IDictionaryFormat
     public string Name => "SAELens";
     public string Files => $"{Configuration} and {Weights}";
 
-    public bool Fits(IWeightFiles files) => files.Has(Configuration) && files.Has(Weights);
+    public bool Fits(IWeightFiles files) => files.Offers(Configuration, Weights);
 
     public SparseAutoencoder Read(IWeightFiles files, DictionaryHints hints)
     {
@@ -55,7 +55,7 @@ internal sealed class SaeLensFormat : IDictionaryFormat
             ThresholdF = kind == AutoencoderKind.JumpReLU ? tensors.Read("threshold", features) : [],
             MagnitudeScaleF = kind == AutoencoderKind.Gated ? [.. tensors.Read("r_mag", features).Select(MathF.Exp)] : [],
             MagnitudeBiasF = kind == AutoencoderKind.Gated ? tensors.Read("b_mag", features) : [],
-            SkipDO = architecture.Skips ? Matrices.Transposed(tensors.Read("W_skip", output, d), output, d) : [],
+            SkipDO = architecture.Skips ? tensors.ReadTransposed("W_skip", output, d) : [],
             K = topK ? TopK(cfg, features) : 0,
             RescaleByDecoderNorm = topK && cfg.Flag("rescale_acts_by_decoder_norm", false),
             Transcodes = architecture.Transcodes,

@@ -12,13 +12,6 @@ public abstract class TensorFile : IDisposable
 
     public bool Has(string name) => Stored.ContainsKey(name);
 
-    public bool HasAll(params ReadOnlySpan<string> names)
-    {
-        foreach (var name in names)
-            if (!Has(name)) return false;
-        return true;
-    }
-
     /// <summary>The tensor's numbers, row-major, if it has exactly this shape.</summary>
     public float[] Read(string name, params ReadOnlySpan<int> shape)
     {
@@ -47,6 +40,13 @@ public abstract class TensorFile : IDisposable
             values[i] = size == 8 ? BinaryPrimitives.ReadInt64LittleEndian(number) : BinaryPrimitives.ReadInt32LittleEndian(number);
         }
         return values;
+    }
+
+    /// <summary>A tensor that the format does not know may change the numbers: refused rather than left out.</summary>
+    public void RefuseOthers(params IReadOnlyCollection<string> known)
+    {
+        if (Stored.Keys.Order(StringComparer.Ordinal).FirstOrDefault(name => !known.Contains(name)) is { } other)
+            throw new MalformedException("tensor", $"the weights hold {Shown(other)}, which this format does not have; they would be computed wrongly without it");
     }
 
     /// <summary>A tensor's shape, if it has this many dimensions.</summary>

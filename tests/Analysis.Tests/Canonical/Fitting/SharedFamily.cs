@@ -41,6 +41,8 @@ internal static class SharedFamily
     {
         public string Path => folder;
 
+        public IReadOnlyList<string> Names => [.. Directory.EnumerateFiles(folder).Select(file => System.IO.Path.GetFileName(file))];
+
         public bool Has(string name) => File.Exists(System.IO.Path.Combine(folder, name));
 
         public Stream Open(string name) => File.OpenRead(System.IO.Path.Combine(folder, name));
