@@ -113,9 +113,13 @@ internal sealed record SomeSequence(int[][] Rows)
 }
 
 /// <summary>A dictionary's folder in memory.</summary>
-internal sealed class MemoryFiles(params (string Name, byte[] Data)[] files) : IWeightFiles
+internal sealed class MemoryFiles(string path, params (string Name, byte[] Data)[] files) : IWeightFiles
 {
-    public string Path => "some/dictionary";
+    public MemoryFiles(params (string Name, byte[] Data)[] files) : this("some/dictionary", files)
+    {
+    }
+
+    public string Path => path;
 
     public IReadOnlyList<string> Names => [.. files.Select(file => file.Name)];
 
