@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using DriftWatch.Analysis.Activations;
 
 namespace DriftWatch.Analysis.Encoding.Formats;
@@ -45,12 +46,17 @@ internal sealed class NumberStream : IDisposable
     {
         for (var done = 0; done < values.Length;)
         {
+            // A chunk at a time also where the bytes are the numbers: a checksum finds it in the cache.
             var part = values.Slice(done, Math.Min(ChunkBytes / size, values.Length - done));
-            var bytes = chunk.AsSpan(0, part.Length * size);
-            stream.ReadExactly(bytes);
-            if (type is { } known) Widening.ToSingle(bytes, known, part);
+            if (type == ActivationType.F32) stream.ReadExactly(MemoryMarshal.AsBytes(part));   // As Widening does: this code runs on little-endian processors.
             else
-                for (var i = 0; i < part.Length; i++) part[i] = (float)BinaryPrimitives.ReadDoubleLittleEndian(bytes[(8 * i)..]);
+            {
+                var bytes = chunk.AsSpan(0, part.Length * size);
+                stream.ReadExactly(bytes);
+                if (type is { } known) Widening.ToSingle(bytes, known, part);
+                else
+                    for (var i = 0; i < part.Length; i++) part[i] = (float)BinaryPrimitives.ReadDoubleLittleEndian(bytes[(8 * i)..]);
+            }
             done += part.Length;
         }
         Position += values.Length;
