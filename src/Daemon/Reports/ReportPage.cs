@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Net;
+using System.Text;
 
 namespace DriftWatch.Daemon.Reports;
 
@@ -23,6 +25,24 @@ internal static class ReportPage
     public static string Figure(string caption, string meaning, int width, int height, string svg) =>
         $"<figure><figcaption>{caption}</figcaption><div class=\"soft\">{Text(meaning)}</div><svg viewBox=\"0 0 {width} {height}\" role=\"img\">{svg}</svg></figure>\n";
 
+    /// <summary>Counts in 24 equal bins from the least to the largest value, or over the range that is given.</summary>
+    public static string Histogram(string caption, string meaning, IReadOnlyCollection<double> values, Func<double, string> label, (double Low, double High)? over = null)
+    {
+        const int Bins = 24;
+        var (low, high) = over ?? (values.Min(), values.Max());
+        if (!(high > low)) high = low + 1;
+        var counts = new int[Bins];
+        foreach (var value in values) counts[Math.Clamp((int)((value - low) / (high - low) * Bins), 0, Bins - 1)]++;
+        var svg = new StringBuilder();
+        for (var bin = 0; bin < Bins; bin++)
+        {
+            var height = 130.0 * counts[bin] / Math.Max(1, counts.Max());
+            svg.Append(CultureInfo.InvariantCulture, $"<rect class=\"map\" x=\"{10 + 14 * bin}\" y=\"{140 - height:0.#}\" width=\"12\" height=\"{height:0.#}\"><title>{Text(label(low + (high - low) * bin / Bins))} to {Text(label(low + (high - low) * (bin + 1) / Bins))}: {counts[bin]}</title></rect>");
+        }
+        for (var tick = 0; tick <= 4; tick++) svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{10 + 84 * tick}\" y=\"155\" text-anchor=\"{(tick == 0 ? "start" : tick == 4 ? "end" : "middle")}\">{Text(label(low + (high - low) * tick / 4))}</text>");
+        return Figure(Text(caption), meaning, 370, 160, svg.ToString());
+    }
+
     public static string Text(string text) => WebUtility.HtmlEncode(text);
 
     /// <summary>Where a rate lies on a logarithmic axis from 10⁻⁴ (and what is less) to 1.</summary>
@@ -31,7 +51,7 @@ internal static class ReportPage
     /// <summary>Both axes of <see cref="OnLog"/>, 300 wide, with the diagonal: the frame of a plot of two rates.</summary>
     public static string RateAxes()
     {
-        var svg = new System.Text.StringBuilder("<line class=\"axis\" x1=\"40\" x2=\"340\" y1=\"310\" y2=\"10\"/><line class=\"axis\" x1=\"40\" x2=\"340\" y1=\"310\" y2=\"310\"/><line class=\"axis\" x1=\"40\" x2=\"40\" y1=\"310\" y2=\"10\"/>");
+        var svg = new StringBuilder("<line class=\"axis\" x1=\"40\" x2=\"340\" y1=\"310\" y2=\"10\"/><line class=\"axis\" x1=\"40\" x2=\"340\" y1=\"310\" y2=\"310\"/><line class=\"axis\" x1=\"40\" x2=\"40\" y1=\"310\" y2=\"10\"/>");
         for (var power = 0; power <= 4; power++)
             svg.Append($"<text x=\"{40 + 75 * power}\" y=\"325\" text-anchor=\"middle\">{(power == 4 ? "1" : $"1e-{4 - power}")}</text><text x=\"35\" y=\"{314 - 75 * power}\" text-anchor=\"end\">{(power == 4 ? "1" : $"1e-{4 - power}")}</text>");
         return svg.ToString();
