@@ -62,7 +62,7 @@ public static class TrueFirings
         var (inputD, norm) = (Without(rowD, truth), Math.Sqrt(Energy.Of(rowD)));
         var (active, values) = (new List<int>(), Vector<double>.Build.Dense(1));
         var leftD = inputD.ToArray();
-        while (active.Count < Math.Min(truth.Width, ActiveMaximum) && Best(truth, leftD, active) is (>= 0, var gain) best && gain > Gain * norm)
+        while (active.Count < Math.Min(truth.Width, ActiveMaximum) && Best(truth, leftD, active) is ( >= 0, var gain) best && gain > Gain * norm)
         {
             active.Add(best.Feature);
             values = Solved(truth, inputD, active);

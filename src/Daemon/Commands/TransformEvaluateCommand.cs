@@ -73,6 +73,8 @@ public sealed class TransformEvaluateCommand
     private static SparseAutoencoder Dictionary(string option, string path, float? scale, int? k)
     {
         if (!Path.Exists(path)) throw new UsageException($"{option}: {path}: no such folder or file. Name the folder that holds the dictionary's files, or the file where one is the dictionary.");
-        return DictionaryReader.Read(new DirectoryFiles(path), new(scale, k));
+        var named = DictionaryReader.Read(new DirectoryFiles(path), new(scale, k));
+        if (named.Transcodes || named.Heads > 1) throw new UsageException($"{option}: {path} is a {(named.Heads > 1 ? "crosscoder" : "transcoder")}. Fidelity is measured by what a dictionary reconstructs of its own input; name an autoencoder of the hook.");
+        return named;
     }
 }

@@ -16,15 +16,12 @@ internal sealed class Settings(JsonObject json, string file, IWeightFiles files)
         if (stream.Length > BytesMaximum) throw Refused(files, $"{file} has {stream.Length} bytes; at most {BytesMaximum} are read");
         try
         {
-            return new(JsonNode.Parse(stream) as JsonObject ?? throw Refused(files, $"{file} is not a JSON object"), file, files);
+            // A key that stands twice would count once, which one the reader's choice.
+            return new(JsonNode.Parse(stream, documentOptions: new() { AllowDuplicateProperties = false }) as JsonObject ?? throw Refused(files, $"{file} is not a JSON object"), file, files);
         }
         catch (JsonException error)
         {
-            throw Refused(files, $"{file} is not valid JSON (line {error.LineNumber + 1})");
-        }
-        catch (ArgumentException)   // JsonObject keeps each key once and finds out late.
-        {
-            throw Refused(files, $"{file} holds a key twice");
+            throw Refused(files, $"{file} is not valid JSON{(error.LineNumber is { } line ? $" (line {line + 1})" : "")}, or holds a key twice");
         }
     }
 

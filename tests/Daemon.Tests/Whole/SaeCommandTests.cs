@@ -1,0 +1,77 @@
+using System.Text.Json;
+using DriftWatch.Analysis.Activations;
+using DriftWatch.Analysis.Encoding.Formats;
+using DriftWatch.Support;
+
+namespace DriftWatch.Daemon.Tests.Whole;
+
+/// <summary><c>driftwatch sae …</c> as a person uses it.</summary>
+public sealed class SaeCommandTests
+{
+    private static readonly string sample = Path.Combine(SampleMessages.Sample, "sae");
+
+    [Fact]
+    public async Task A_converted_dictionary_encodes_to_the_same_bytes()
+    {
+        using var folder = new TempFolder();
+        var (input, converted) = (Path.Combine(SampleMessages.Sample, "base.safetensors"), Path.Combine(folder.Path, "converted"));
+
+        Assert.Equal(0, (await Program.RunAsync(["sae", "convert", sample, converted])).ExitCode);
+        await Program.RunAsync(["sae", "encode", sample, input, Path.Combine(folder.Path, "a")]);
+        await Program.RunAsync(["sae", "encode", converted, input, Path.Combine(folder.Path, "b")]);
+
+        Assert.Equal(File.ReadAllBytes(Path.Combine(folder.Path, "a")), File.ReadAllBytes(Path.Combine(folder.Path, "b")));
+        var again = await Program.RunAsync(["sae", "convert", sample, converted]);
+        Assert.Equal(2, again.ExitCode);
+        Assert.Contains("not empty", again.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_row_that_cannot_be_encoded_is_zero_counted_and_spreads_to_no_other()
+    {
+        using var folder = new TempFolder();
+        folder.Write("sae/cfg.json", """{"architecture":"standard","d_in":2,"d_sae":3,"normalize_activations":"constant_norm_rescale"}""");
+        folder.Write("sae/sae_weights.safetensors", SafetensorsFile.Of(
+            null,
+            SomeTensor.F32("W_enc", [2, 3], 1, 0, 1, 0, 1, 1), SomeTensor.F32("W_dec", [3, 2], 1, 0, 0, 1, 1, 1), SomeTensor.F32("b_enc", [3], 0, 0, 0), SomeTensor.F32("b_dec", [2], 0, 0)));
+        folder.Write("in", SafetensorsFile.Of(null, SomeTensor.F32("x", [5, 2], 3, 4, 0, 0, float.NaN, 1, 1e30f, 0, 5, 12)));
+
+        var run = await Program.RunAsync(["sae", "encode", Path.Combine(folder.Path, "sae"), Path.Combine(folder.Path, "in"), Path.Combine(folder.Path, "out"), "--json"]);
+
+        Assert.Equal(3, JsonDocument.Parse(run.Output).RootElement.GetProperty("rowsLeftOut").GetInt32());
+        Assert.Contains("3 of 5 rows cannot be encoded", run.Error, StringComparison.Ordinal);
+        using var written = new WeightTensors(File.OpenRead(Path.Combine(folder.Path, "out")));
+        var features = written.Read("features", 5, 3);
+        Assert.All(features[3..12], value => Assert.Equal(0, value));
+        Assert.All(written.Read("reconstruction", 5, 2)[2..8], value => Assert.Equal(0, value));
+        Assert.Equal(3 * MathF.Sqrt(2) / 5, features[0], 1e-6f);
+        Assert.Equal(5 * MathF.Sqrt(2) / 13, features[12], 1e-6f);
+    }
+
+    [Fact]
+    public async Task Inspecting_says_it_in_words_and_in_plots()
+    {
+        using var folder = new TempFolder();
+        var page = Path.Combine(folder.Path, "page.html");
+
+        var run = await Program.RunAsync(["sae", "inspect", sample, "--activations", Path.Combine(SampleMessages.Sample, "base.safetensors"), "--html", page]);
+
+        Assert.Contains("SAELens, architecture jumprelu: 1024 features", run.Output, StringComparison.Ordinal);
+        Assert.Contains("most active", run.Output, StringComparison.Ordinal);
+        var html = File.ReadAllText(page);
+        Assert.Contains("Firing rates", html, StringComparison.Ordinal);
+        Assert.DoesNotContain("http", html.Replace("http://www.w3.org", "", StringComparison.Ordinal), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--truth-model says which model", "--truth-model", "x")]
+    [InlineData("--target belongs to rows", "--target", "x")]
+    [InlineData("no such file", "--truth", "nowhere")]
+    public async Task A_wrong_use_is_explained(string mentions, params string[] options)
+    {
+        var run = await Program.RunAsync(["sae", "inspect", sample, .. options]);
+
+        Assert.Equal(2, run.ExitCode);
+        Assert.Contains(mentions, run.Error, StringComparison.Ordinal);
+    }
+}
