@@ -142,7 +142,7 @@ public sealed record FeatureComparison(IReadOnlyList<ComparedFeature> Features, 
             (countF, sumF, squareF) = (new long[summary.Features], new double[summary.Features], new double[summary.Features]);
             foreach (var (feature, bin, sequences) in summary.Magnitudes)
             {
-                // What is 0 or, in signed codes, below has no logarithm.
+                // What is 0 has no logarithm.
                 if (bin <= 0) continue;
                 var octaves = MagnitudeCount.OctavesOf(bin);
                 countF[feature] += sequences;

@@ -13,6 +13,8 @@ public static class LatentScalingPass
     {
         if (a.Dictionary.Width != b.Dictionary.Width || paired.SourceWidth != a.Dictionary.Width || paired.TargetWidth != b.Dictionary.Width)
             throw new MalformedException("wrong-width", $"the rows have widths {paired.SourceWidth} and {paired.TargetWidth}, the dictionaries {a.Dictionary.Width} and {b.Dictionary.Width}; a latent is looked for in the base's own activations, so use a model and its fine-tune at one hook.");
+        if (new[] { a, b }.FirstOrDefault(side => side.Dictionary is { Transcodes: true } or { EncodesOnly: true } or { Heads: > 1 }) is not null)
+            throw new MalformedException("dictionary", "latent scaling looks for a latent in the activations that it was encoded from: it needs dictionaries that reconstruct these, and no transcoder, crosscoder or encoder alone.");
         var scaling = new LatentScaling(b.Dictionary.DecoderFD, a.Dictionary.Hash == b.Dictionary.Hash ? a.Dictionary.DecoderFD : null, b.Dictionary.Width);
         var (sideA, sideB) = (new Side(a), new Side(b));
         var done = 0L;
@@ -48,7 +50,7 @@ public static class LatentScalingPass
             var features = codes.FeaturesOf(row);
             var values = codes.ValuesOf(row);
             var normalization = RowNormalization.Of(rowD, sae);
-            reconstruction.Decode(features, values, normalization, estimateD);
+            reconstruction.Decode(rowD, features, values, estimateD);
             if (contributions.Length < features.Length) contributions = new float[features.Length];
             for (var i = 0; i < features.Length; i++) contributions[i] = reconstruction.Contribution(features[i], values[i], normalization);
             return new(rowD, estimateD, features, contributions.AsSpan(0, features.Length));
