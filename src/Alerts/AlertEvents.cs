@@ -77,11 +77,13 @@ public sealed record AlertWindow(
 /// <summary>A feature behind an alert, with the label it had when the alert was raised.</summary>
 /// <param name="RatioLow">95 % confidence interval of the factor between the rates.</param>
 /// <param name="Group">The first of this finding's features that writes in nearly the same direction: one concept that the dictionary has split; null: none does.</param>
+/// <param name="Prefix">Of a Matryoshka dictionary: width of the smallest prefix that has it.</param>
 public sealed record AlertFeature(
     int Feature, string? Set, string? Label, double BaselineRate, double Rate, double Z, double P,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? RatioLow = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? RatioHigh = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Group = null);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Group = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Prefix = null);
 
 /// <summary>What a detector said, with labels.</summary>
 public sealed record AlertFinding(string Detector, double Score, double Effect, string Because, int FeatureCount, ImmutableArray<AlertFeature> Features);

@@ -107,6 +107,6 @@ public static class AlertPolicy
     [
         .. findings.Select(finding => new AlertFinding(finding.Detector, finding.Score, finding.Effect, finding.Because, finding.FeatureCount,
             [.. finding.Features.Zip(FeatureGroups.Of(finding.Features, plan.Space.Dictionary), (feature, group) => new AlertFeature(
-                feature.Feature, feature.Set, plan.Space.Labels.Of(feature.Feature), feature.BaselineRate, feature.Rate, feature.Z, feature.P, feature.RatioLow, feature.RatioHigh, group))])),
+                feature.Feature, feature.Set, plan.Space.Labels.Of(feature.Feature), feature.BaselineRate, feature.Rate, feature.Z, feature.P, feature.RatioLow, feature.RatioHigh, group, plan.Space.Dictionary.PrefixOf(feature.Feature)))])),
     ];
 }

@@ -259,6 +259,16 @@ public sealed class AlertPolicyTests
     }
 
     [Fact]
+    public void A_feature_of_a_Matryoshka_dictionary_is_reported_with_its_prefix()
+    {
+        var plan = Some.Plan(detection: new() { RaiseAfter = 1 });
+        var nested = plan with { Space = plan.Space with { Encoder = new Analysis.Encoding.CpuEncoder(Some.Dictionary() with { PrefixWidths = [1, 4, 16] }, threads: 1) } };
+
+        Assert.Equal(4, Assert.IsType<DriftDetected>(Assert.Single(Decided(nested, Findings((Detector, 'D'))))).Findings[0].Features[0].Prefix);
+        Assert.Null(Assert.IsType<DriftDetected>(Assert.Single(Decided(plan, Findings((Detector, 'D'))))).Findings[0].Features[0].Prefix);
+    }
+
+    [Fact]
     public void A_book_never_skips_a_fact() => Assert.Throws<System.Diagnostics.UnreachableException>(() => AlertBook.Evolve(AlertBook.Empty, new Unheard()));
 
     private sealed record Unheard : AlertEvent;

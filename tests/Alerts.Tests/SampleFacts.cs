@@ -22,6 +22,8 @@ internal static class SampleFacts
             [new("sequence-tails", 1250, 0.003, "unusual sequences are more frequent than before", 1, [new(812, null, "hostile text", 0.001, 0.02, 0, 1e-12, 15.5, 26, 812)])], "sequence-tails", "canary rows drift too"),
         ["drift-ended-tails"] = new DriftEnded("0123456789ab", Some.Monitor, Probe.Traffic, 3, Some.Time.AddHours(4), 11, "sequence-tails"),
         ["hazard-detected-evidence"] = new HazardDetected("ba9876543210", Some.Monitor, Probe.Traffic, 3, "backdoor-hostile", Severity.Critical, "hostile", "input", 7, 2184, window, findings, "the last 4 canary windows are steady"),
+        ["drift-detected-prefix"] = new DriftDetected("0123456789ab", Some.Monitor, Probe.Traffic, 3, Severity.Warning, "unclear", 7, 2184, window,
+            [new("firing-rate-shift", 7.25, 3.5, "1 feature fires more often", 1, [new(812, null, null, 0.001, 0.02, 7.25, 1e-12, Prefix: 1024)])]),
         ["drift-detected-mapped"] = new DriftDetected("0123456789ab", Some.Monitor, Probe.Traffic, 3, Severity.Warning, "mapping", 7, 2184, window with { Transform = new('5', 64) }, findings),
         ["window-closed-sample"] = (WindowClosed)All.First() with { Sample = new('6', 64) },
         ["baseline-frozen-novelty"] = new BaselineFrozen(Some.Monitor, Probe.Traffic, new('2', 64), new('4', 64), Some.Time, 50_000, 800, [EventId.From("a")], [9, 8, 7], [1, 2, 3]),

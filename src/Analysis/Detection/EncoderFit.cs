@@ -34,7 +34,7 @@ public sealed class EncoderFit(DetectionOptions options) : IDetector
             drifted ? Verdict.Drift : Verdict.Steady,
             Math.Max(Math.Abs(fvuZ), Math.Abs(l0Z)),
             Math.Max(fvuFactor, l0Factor),
-            $"FVU {then.Fvu:0.0000} → {window.Fvu:0.0000}, L0 {then.L0.Ratio:0.00} → {window.L0.Ratio:0.00}, outlier rows {OutlierShare(then):0.00%} → {OutlierShare(window):0.00%}");
+            $"{(then.Residual.Y.Units == 0 ? "FVU unknown (nothing is reconstructed here: a transcoder's target is not in the messages)" : $"FVU {then.Fvu:0.0000} → {window.Fvu:0.0000}")}, L0 {then.L0.Ratio:0.00} → {window.L0.Ratio:0.00}, outlier rows {OutlierShare(then):0.00%} → {OutlierShare(window):0.00%}");
     }
 
     /// <summary>The factors that <see cref="DetectionOptions.FvuRatio"/> and <see cref="DetectionOptions.L0Ratio"/> are compared with; 1 where they are not significant.</summary>

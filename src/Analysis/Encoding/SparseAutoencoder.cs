@@ -113,6 +113,9 @@ public sealed record SparseAutoencoder
     /// <summary>Matryoshka: how many features each prefix has, ascending; the last is F.</summary>
     public int[] PrefixWidths { get; init; } = [];
 
+    /// <summary>The smallest prefix that has the feature: the smaller, the broader what it stands for; null: the dictionary has no prefixes.</summary>
+    public int? PrefixOf(int feature) => PrefixWidths.Length == 0 ? null : PrefixWidths.First(width => feature < width);
+
     /// <summary>What the reader took for granted, dropped or took from the catalog, a sentence each.</summary>
     public string[] Notes { get; init; } = [];
 
