@@ -48,6 +48,33 @@ public sealed class SaeCommandTests
         Assert.Equal(5 * MathF.Sqrt(2) / 13, features[12], 1e-6f);
     }
 
+    /// <summary>The same dictionary with decoder rows of other lengths: features differ by these, strengths do not.</summary>
+    [Fact]
+    public async Task Strengths_compare_across_dictionaries_whatever_the_length_of_their_decoder_rows()
+    {
+        using var folder = new TempFolder();
+        foreach (var (name, length) in new[] { ("unit", 1f), ("long", 4f) })
+        {
+            folder.Write($"{name}/cfg.json", """{"architecture":"standard","d_in":2,"d_sae":2}""");
+            folder.Write($"{name}/sae_weights.safetensors", SafetensorsFile.Of(
+                null, SomeTensor.F32("W_enc", [2, 2], 1 / length, 0, 0, 1 / length), SomeTensor.F32("W_dec", [2, 2], length, 0, 0, length), SomeTensor.F32("b_enc", [2], 0, 0), SomeTensor.F32("b_dec", [2], 0, 0)));
+        }
+        folder.Write("in", SafetensorsFile.Of(null, SomeTensor.F32("x", [2, 2], 3, 4, 0, 5)));
+
+        var (features, strengths) = (new List<float[]>(), new List<float[]>());
+        foreach (var name in new[] { "unit", "long" })
+        {
+            Assert.Equal(0, (await Program.RunAsync(["sae", "encode", Path.Combine(folder.Path, name), Path.Combine(folder.Path, "in"), Path.Combine(folder.Path, $"{name}.out"), "--strengths"])).ExitCode);
+            using var written = new WeightTensors(File.OpenRead(Path.Combine(folder.Path, $"{name}.out")));
+            features.Add(written.Read("features", 2, 2));
+            strengths.Add(written.Read("strengths", 2, 2));
+        }
+
+        Assert.Equal([3f, 4, 0, 5], strengths[0]);
+        Assert.Equal(strengths[0], strengths[1]);
+        Assert.Equal([0.75f, 1, 0, 1.25f], features[1]);
+    }
+
     [Fact]
     public async Task Inspecting_says_it_in_words_and_in_plots()
     {
