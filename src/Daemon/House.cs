@@ -87,8 +87,14 @@ public static class House
     {
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(provider => EventLogAddress.Open(settings.Log, provider.GetRequiredService<TimeProvider>(), settings.SampleWindows));
-        services.AddSingleton<IEventLog>(provider => provider.GetRequiredService<OpenedLog>().Log);
-        services.AddSingleton<ICheckpoints>(provider => provider.GetRequiredService<OpenedLog>().Checkpoints);
+        services.AddSingleton(provider =>
+        {
+            var (opened, log) = (provider.GetRequiredService<OpenedLog>(), provider.GetRequiredService<ILogger<PatientEventLog>>());
+            return new PatientEventLog(opened.Log, opened.Checkpoints, provider.GetRequiredService<TimeProvider>(),
+                (error, wait) => log.LogWarning("The event log does not answer ({Error}); nothing is lost, it is asked again in {Seconds:0.0} s", error.Message, wait.TotalSeconds));
+        });
+        services.AddSingleton<IEventLog>(provider => provider.GetRequiredService<PatientEventLog>());
+        services.AddSingleton<ICheckpoints>(provider => provider.GetRequiredService<PatientEventLog>());
         services.AddSingleton<MonitorRegister>();
         services.AddSingleton<ComparisonDesk>();
         services.AddSingleton<WatchProgress>();

@@ -261,5 +261,5 @@ public abstract class EventLogContract
 
     protected static async Task<string[]> NamesAsync(IAsyncEnumerable<StoredEvent> events) => [.. (await ListAsync(events)).Select(fact => Encoding.UTF8.GetString(fact.Data))];
 
-    private static async Task<string> NextAsync(IAsyncEnumerator<StoredEvent> subscription) => await subscription.MoveNextAsync() ? Encoding.UTF8.GetString(subscription.Current.Data) : "(ended)";
+    protected static async Task<string> NextAsync(IAsyncEnumerator<StoredEvent> subscription) => await subscription.MoveNextAsync() ? Encoding.UTF8.GetString(subscription.Current.Data) : "(ended)";
 }

@@ -72,26 +72,38 @@ public sealed class PostgresEventLogTests : EventLogContract, IClassFixture<Real
     }
 
     [Fact]
-    public async Task What_was_appended_outlives_a_server_that_is_stopped_and_started()
+    public async Task A_server_that_is_stopped_and_started_is_waited_for_and_nothing_is_lost_or_doubled()
     {
         using var opened = Open();
-        await opened.Log.AppendAsync(Stream, -1, Events("a", "b"), default);
+        var waits = new System.Collections.Concurrent.ConcurrentQueue<TimeSpan>();
+        var patient = new PatientEventLog(opened.Log, opened.Checkpoints, TimeProvider.System, (_, wait) => waits.Enqueue(wait));
+        await patient.AppendAsync(Stream, -1, Events("a", "b"), default);
+        using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        await using var subscription = patient.SubscribeAsync(0, stop.Token).GetAsyncEnumerator(stop.Token);
+        Assert.Equal(["a", "b"], [await NextAsync(subscription), await NextAsync(subscription)]);
 
-        postgres.Stop("fast");
-        await Assert.ThrowsAnyAsync<Exception>(() => opened.Log.AppendAsync(Stream, 1, Events("c"), default));
+        postgres.Stop("immediate");
+        await Assert.ThrowsAnyAsync<Npgsql.NpgsqlException>(() => opened.Log.AppendAsync(Stream, 1, Events("c"), default));
+        var (append, next) = (patient.AppendAsync(Stream, 1, Events("c"), stop.Token), NextAsync(subscription));
+        while (waits.IsEmpty) await Task.Delay(20, stop.Token);
+        Assert.False(append.IsCompleted);
         postgres.Start();
 
-        // The pool may hold a connection that is dead; the next one lives.
-        for (var attempt = 0; ; attempt++)
-            try
-            {
-                await opened.Log.AppendAsync(Stream, 1, Events("c"), default);
-                break;
-            }
-            catch (Npgsql.NpgsqlException) when (attempt < 20)
-            {
-            }
-        Assert.Equal(3, (await ListAsync(opened.Log.ReadAllAsync(0, default))).Count);
+        Assert.Equal(2, await append);
+        Assert.Equal("c", await next);
+        Assert.Equal(["a", "b", "c"], await NamesAsync(patient.ReadAllAsync(0, default)));
+        await patient.WriteAsync("mail", 3, default);
+        Assert.Equal(3, await patient.ReadAsync("mail", default));
+    }
+
+    [Fact]
+    public async Task What_waiting_does_not_mend_is_not_waited_for()
+    {
+        using var opened = Open();
+        var patient = new PatientEventLog(opened.Log, opened.Checkpoints, TimeProvider.System, (error, _) => throw new InvalidOperationException("it waited", error));
+        await patient.AppendAsync(Stream, -1, Events("a"), default);
+
+        await Assert.ThrowsAsync<WrongRevisionException>(() => patient.AppendAsync(Stream, -1, Events("b"), default));
     }
 
     [Theory]
