@@ -24,7 +24,8 @@ public sealed record Spread(double Minimum, double Median, double Maximum)
 /// <param name="Rate">What is compared with the limits (a fingerprint: the cosine), over the windows that can.</param>
 /// <param name="Lift">Its factor of the baseline's; null where the baseline cannot say.</param>
 /// <param name="Magnitude">Where the part limits it.</param>
-public sealed record TrialPart(string Name, int NotCounted, Spread? Rate, Spread? Lift, Spread? Magnitude);
+/// <param name="Estimated">Windows in which it was estimated from a sample of sequences, theirs or the baseline's.</param>
+public sealed record TrialPart(string Name, int NotCounted, Spread? Rate, Spread? Lift, Spread? Magnitude, int Estimated);
 
 /// <summary>How a rule would have done on one monitor's stored windows.</summary>
 /// <param name="Windows">Stored windows with the dictionary, transform and rows of the configuration.</param>
@@ -146,7 +147,7 @@ public sealed class HazardTrial
             .Select(at => measures.Select(window => window[at]).ToArray())
             .Select(part => new TrialPart(
                 part[0].Name, part.Count(measure => !measure.Counted), Spread.Of(part.Where(measure => measure.Counted).Select(measure => measure.Rate)), Spread.Of(part.Where(measure => measure.Lift > 0).Select(measure => measure.Lift)),
-                Spread.Of(part.Select(measure => measure.Magnitude).OfType<double>())))
+                Spread.Of(part.Select(measure => measure.Magnitude).OfType<double>()), part.Count(measure => measure.Estimated)))
             .Distinct();
         var reasons = undecided.GroupBy(entry => entry.Kind).OrderByDescending(group => group.Count()).ThenBy(group => group.Key, StringComparer.Ordinal).Select(group => (group.First().Because, group.Count()));
         return new(monitor, probe, entries.Count, judgedCount, held, alerts, quietCount, quietHeld, [.. parts], [.. reasons]);

@@ -104,7 +104,7 @@ public sealed class HazardTrialTests
 
         var monitor = Assert.Single(result.Monitors);
         Assert.Equal((1, 1, 1), (monitor.Windows, monitor.Judged, monitor.Held));
-        Assert.Equal((0, 0.8), (monitor.Parts[0].NotCounted, monitor.Parts[0].Rate!.Median));
+        Assert.Equal((0, 1, 0.8), (monitor.Parts[0].NotCounted, monitor.Parts[0].Estimated, monitor.Parts[0].Rate!.Median));
         Assert.Equal(40.5 / 1.5, monitor.Parts[0].Lift!.Median, 1e-9);
 
         async Task<Guid> StoredAsync(MonitorId monitor, string stream, int firing)

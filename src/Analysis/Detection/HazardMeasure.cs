@@ -24,6 +24,9 @@ public sealed record HazardMeasure(string Name, Verdict Verdict, bool Counted, d
     /// <summary>Of a feature whose magnitude is limited; null where too few sequences carry it, or nobody asked.</summary>
     public double? Magnitude { get; init; }
 
+    /// <summary>From the sample of sequences of the window, the baseline or both: nobody counted the set while they were open.</summary>
+    public bool Estimated { get; init; }
+
     public static HazardMeasure Of(HazardLeaf leaf, WindowSummary window, Baseline baseline) => leaf switch
     {
         HazardFeatures features => NotMapped(features.Set, baseline.ReachedF) ?? Of(features, window, baseline.Summary),
@@ -62,7 +65,8 @@ public sealed record HazardMeasure(string Name, Verdict Verdict, bool Counted, d
         var because = then is not null
             ? $"{name} fires at {here.Ratio:0.#####} ({there.Ratio:0.#####} in the baseline, lift {rates.Lift:0.0}, {now.Sequences} sequences)"
             : $"{name} fires at {here.Ratio:0.#####} in {now.Sequences} sequences; the baseline was frozen before this set was counted, so its lift is unknown until a new baseline is";
-        if (!ReferenceEquals(window, whole) || !ReferenceEquals(baseline, wholeBaseline)) because += $"; estimated from {window.Sequences} of {whole.Sequences} sequences here and {baseline.Sequences} of {wholeBaseline.Sequences} there";
+        var estimated = !ReferenceEquals(window, whole) || !ReferenceEquals(baseline, wholeBaseline);
+        if (estimated) because += $"; estimated from {window.Sequences} of {whole.Sequences} sequences here and {baseline.Sequences} of {wholeBaseline.Sequences} there";
         var verdict = rates.Meet(leaf.RateAbove, leaf.LiftAbove, leaf.RateBelow, leaf.LiftBelow);
         double? magnitude = null;
         if (leaf.Magnitude.Any)
@@ -71,7 +75,7 @@ public sealed record HazardMeasure(string Name, Verdict Verdict, bool Counted, d
             verdict = Both(verdict, Meets(leaf.Magnitude, magnitude, usual));
             because += $", with magnitude {Shown(magnitude)} ({Shown(usual)} in the baseline)";
         }
-        return new(name, verdict, Counted: true, here.Ratio, rates.Lift, because, [evidence]) { Magnitude = magnitude };
+        return new(name, verdict, Counted: true, here.Ratio, rates.Lift, because, [evidence]) { Magnitude = magnitude, Estimated = estimated };
     }
 
     private static Firing? FiringOf(FeatureSet set, WindowSummary summary)

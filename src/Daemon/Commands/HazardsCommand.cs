@@ -78,6 +78,7 @@ public static class HazardsCommand
             foreach (var part in monitor.Parts)
             {
                 if (part.Rate is { } rate) output.WriteLine($"    {part.Name}: {Spread(rate)}{(part.Lift is { } lift && part.Name.StartsWith("fingerprint ", StringComparison.Ordinal) is false ? $", lift {Spread(lift)}" : "")}{(part.Magnitude is { } magnitude ? $", magnitude {Spread(magnitude)}" : "")}");
+                if (part.Estimated > 0) output.WriteLine($"    {part.Name}: estimated in {part.Estimated} of {monitor.Windows} windows from the samples of sequences that are kept beside them or the baseline's; rates are as coarse as the samples");
                 if (part.NotCounted > 0)
                     output.WriteLine($"    {part.Name}: not counted in {part.NotCounted} of {monitor.Windows} windows, which closed before this rule was in force; analyse the recorded messages again into a new log, or wait for new windows");
             }
