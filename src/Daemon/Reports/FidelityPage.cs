@@ -23,17 +23,17 @@ internal static class FidelityPage
     {
         (string Name, Estimate? Estimate)[] views = [("map", row.Of(report.Map)), .. report.Controls.Select(control => (control.Name, row.Of(control.Figures)))];
         var svg = new StringBuilder();
-        double X(double value) => 130 + 190 * Math.Clamp(value, 0, 1);
+        double X(double value) => 150 + 170 * Math.Clamp(value, 0, 1);
         for (var i = 0; i < views.Length; i++)
         {
             var y = 4 + 18 * i;
-            svg.Append($"<text x=\"126\" y=\"{y + 11}\" text-anchor=\"end\">{Text(views[i].Name)}</text>");
+            svg.Append($"<text x=\"146\" y=\"{y + 11}\" text-anchor=\"end\">{Text(views[i].Name)}</text>");
             if (views[i].Estimate is not { } estimate) continue;
-            svg.Append(CultureInfo.InvariantCulture, $"<rect class=\"{(i == 0 ? "map" : "control")}\" x=\"130\" y=\"{y}\" width=\"{X(estimate.Value) - 130:0.#}\" height=\"13\"/>");
+            svg.Append(CultureInfo.InvariantCulture, $"<rect class=\"{(i == 0 ? "map" : "control")}\" x=\"150\" y=\"{y}\" width=\"{X(estimate.Value) - 150:0.#}\" height=\"13\"/>");
             if (estimate.High > estimate.Low) svg.Append(CultureInfo.InvariantCulture, $"<line class=\"range\" x1=\"{X(estimate.Low):0.#}\" x2=\"{X(estimate.High):0.#}\" y1=\"{y + 6.5}\" y2=\"{y + 6.5}\"/>");
             svg.Append($"<text x=\"325\" y=\"{y + 11}\">{FidelityTable.Number(estimate.Value)}</text>");
         }
-        return Figure($"{row.Name} <span class=\"soft\">({(row.LowerIsBetter ? "less is better" : "1 is best")})</span>", row.Meaning, 370, 8 + 18 * views.Length, $"<line class=\"axis\" x1=\"130\" x2=\"130\" y1=\"0\" y2=\"{6 + 18 * views.Length}\"/><line class=\"axis\" x1=\"320\" x2=\"320\" y1=\"0\" y2=\"{6 + 18 * views.Length}\"/>{svg}");
+        return Figure($"{row.Name} <span class=\"soft\">({(row.LowerIsBetter ? "less is better" : "1 is best")})</span>", row.Meaning, 370, 8 + 18 * views.Length, $"<line class=\"axis\" x1=\"150\" x2=\"150\" y1=\"0\" y2=\"{6 + 18 * views.Length}\"/><line class=\"axis\" x1=\"320\" x2=\"320\" y1=\"0\" y2=\"{6 + 18 * views.Length}\"/>{svg}");
     }
 
     private static string Histogram(FidelityReport report)
