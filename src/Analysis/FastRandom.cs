@@ -10,8 +10,8 @@ internal sealed class FastRandom
 
     public FastRandom(long seed, long stream)
     {
-        var state = (ulong)seed * 0x9E3779B97F4A7C15 ^ (ulong)stream * 0xD1B54A32D192ED03;
-        (a, b, c, d) = (Mix(ref state), Mix(ref state), Mix(ref state), Mix(ref state));
+        var state = (ulong)seed * SplitMix64.Step ^ (ulong)stream * 0xD1B54A32D192ED03;
+        (a, b, c, d) = (SplitMix64.Next(ref state), SplitMix64.Next(ref state), SplitMix64.Next(ref state), SplitMix64.Next(ref state));
     }
 
     public ulong NextBits()
@@ -50,13 +50,5 @@ internal sealed class FastRandom
             spare = y * factor;
             return x * factor;
         }
-    }
-
-    private static ulong Mix(ref ulong state)
-    {
-        var z = state += 0x9E3779B97F4A7C15;
-        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9;
-        z = (z ^ z >> 27) * 0x94D049BB133111EB;
-        return z ^ z >> 31;
     }
 }

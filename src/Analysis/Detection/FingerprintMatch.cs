@@ -51,7 +51,7 @@ public sealed record FingerprintMatch(double Cosine, double P, IReadOnlyList<int
                 // The first steps of a Fisher-Yates shuffle; what it leaves behind is a fair start for the next.
                 for (var i = 0; i < entries.Length; i++)
                 {
-                    var j = i + (int)Math.BigMul(Next(ref state), (ulong)(drifts.Length - i), out _);
+                    var j = i + (int)Math.BigMul(SplitMix64.Next(ref state), (ulong)(drifts.Length - i), out _);
                     (drifts[i], drifts[j]) = (drifts[j], drifts[i]);
                     sum += entries[i] * drifts[i];
                 }
@@ -70,14 +70,5 @@ public sealed record FingerprintMatch(double Cosine, double P, IReadOnlyList<int
         return [.. Enumerable.Range(0, count).Select(stratum => features[(features.Length * stratum / count)..(features.Length * (stratum + 1) / count)]).Select(stratum => (
             stratum.Where(fingerprint.Drift.ContainsKey).Select(feature => fingerprint.Drift[feature]).ToArray(),
             stratum.Select(feature => vector.DriftF[feature]).ToArray()))];
-    }
-
-    /// <summary>SplitMix64 (Steele, Lea, Flood 2014).</summary>
-    private static ulong Next(ref ulong state)
-    {
-        var z = state += 0x9E3779B97F4A7C15;
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-        return z ^ (z >> 31);
     }
 }

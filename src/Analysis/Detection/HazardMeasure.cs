@@ -9,8 +9,8 @@ namespace DriftWatch.Analysis.Detection;
 /// Features: rate per row (within a sequence: per sequence); magnitude, the mean activation over the rows in which the feature fires. It is Undecided where the feature fires in
 /// fewer than <see cref="SequencesMinimum"/> sequences, here or, for a factor of the baseline's, there.
 /// A set that was not counted while a window was open is counted in the sample of its sequences where there is one, as in a replay.
-/// Direction: the share of sequences whose score lies above the threshold. Scores are kept in bins of a 64th of an octave, so the threshold moves up to the next edge
-/// (by less than 1.6 %; the halves, quarters … of a power of two are edges). A quantile of the baseline is Undecided until the baseline holds 1/(1 − q) scored sequences.
+/// Direction: the share of sequences whose score lies above the threshold. Scores are kept in bins of a 256th of an octave, so the threshold moves up to the next edge
+/// (by less than 0.4 %; the halves, quarters … of a power of two are edges). A quantile of the baseline is Undecided until the baseline holds 1/(1 − q) scored sequences.
 /// Fingerprint: the cosine of the window's drift with the known one (<see cref="FingerprintMatch"/>); it stands where others have their rate and lift.
 /// </remarks>
 /// <param name="Counted">The window has what this part looks at; false: it closed before the rule was in force.</param>

@@ -45,7 +45,7 @@ public sealed class SketchSigns
     {
         this.width = width;
         signKD = new double[SequenceProfile.Sketch * width];
-        for (var i = 0; i < signKD.Length; i++) signKD[i] = (Hash((ulong)i) & 1) == 0 ? 1 : -1;
+        for (var i = 0; i < signKD.Length; i++) signKD[i] = (SplitMix64.Mix(((ulong)i + 1) * SplitMix64.Step) & 1) == 0 ? 1 : -1;
     }
 
     public double Dot(int k, ReadOnlySpan<double> x)
@@ -54,14 +54,5 @@ public sealed class SketchSigns
         var sum = 0.0;
         for (var i = 0; i < x.Length; i++) sum += signs[i] * x[i];
         return sum;
-    }
-
-    /// <summary>SplitMix64's finaliser (Steele, Lea and Flood 2014).</summary>
-    private static ulong Hash(ulong i)
-    {
-        var z = (i + 1) * 0x9E3779B97F4A7C15UL;
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9UL;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EBUL;
-        return z ^ (z >> 31);
     }
 }

@@ -15,21 +15,13 @@ public sealed class SequenceSampler(int most, long seed)
 
     public void Offer(SparseCodes codes, int firstRow, int rows)
     {
-        var key = (Hash((ulong)seed * 0x9E3779B97F4A7C15UL + (ulong)offered), offered++);
+        var key = (SplitMix64.Mix((ulong)seed * SplitMix64.Step + (ulong)offered), offered++);
         if (kept.Count == most && (most == 0 || key.CompareTo(kept.GetKeyAtIndex(most - 1)) > 0)) return;
         if (kept.Count == most) kept.RemoveAt(most - 1);
         kept.Add(key, [.. Enumerable.Range(firstRow, rows).Select(row => codes.FeaturesOf(row).ToArray())]);
     }
 
     public byte[]? Build() => kept.Count == 0 ? null : new SequenceSample([.. kept.OrderBy(entry => entry.Key.Sequence).Select(entry => entry.Value)]).Encode();
-
-    /// <summary>SplitMix64's finaliser (Steele, Lea and Flood 2014).</summary>
-    private static ulong Hash(ulong z)
-    {
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9UL;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EBUL;
-        return z ^ (z >> 31);
-    }
 }
 
 /// <summary>Some sequences of a window: for each, row by row, the features that fired, ascending.</summary>

@@ -23,7 +23,7 @@ public static class Resampling
         weightsL[0] = 1;
         for (var lane = 1; lane < Lanes; lane++)
         {
-            var draw = Mixed((ulong)ordinal * Lanes + (ulong)lane);
+            var draw = SplitMix64.Mix(((ulong)ordinal * Lanes + (ulong)lane + 1) * SplitMix64.Step);
             var count = 0;
             while (count < CountMaximum && draw >= distribution[count]) count++;
             weightsL[lane] = count;
@@ -61,15 +61,6 @@ public static class Resampling
             upTo[count] = (ulong)(Math.Min(sum, 1 - 1e-12) * 18446744073709551616.0);
         }
         return upTo;
-    }
-
-    /// <summary>SplitMix64 (Steele, Lea and Flood 2014).</summary>
-    private static ulong Mixed(ulong i)
-    {
-        var z = (i + 1) * 0x9E3779B97F4A7C15;
-        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9;
-        z = (z ^ z >> 27) * 0x94D049BB133111EB;
-        return z ^ z >> 31;
     }
 }
 
