@@ -8,7 +8,8 @@ namespace DriftWatch.Analysis.Encoding;
 /// The threshold is applied to each small tile of the product while it is in the cache: the dense [rows, features] matrix never exists.
 /// Rows are taken in blocks whose packed input is small beside the weights, so weights are read from memory once a block.
 /// Buffers are kept between calls: one caller at a time.
-/// Not here: matching pursuit, whose steps depend on each other, and GLU encoders, whose test needs a second product and an exponential.
+/// A GLU encoder's gate lies between 0 and 1, so what fires has passed the test without it: the gate's product is taken for tiles in which something has, its exponential for what has.
+/// Not here: matching pursuit. Each of its steps needs the residual that the step before left, so there is no product to take at once for all rows and features.
 /// </remarks>
 public sealed unsafe class CpuEncoder : IEncoder
 {
@@ -42,7 +43,7 @@ public sealed unsafe class CpuEncoder : IEncoder
     internal CpuEncoder(SparseAutoencoder sae, int threads, PanelKernel kernel)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
-        if (!Encodes(sae)) throw new ArgumentException($"{sae.Kind}{(sae.GluEncoderDF.Length > 0 ? " with a GLU encoder" : "")} has the reference encoder only; FastestEncoder chooses it", nameof(sae));
+        if (!Encodes(sae)) throw new ArgumentException($"{sae.Kind} has the reference encoder only; FastestEncoder chooses it", nameof(sae));
         Dictionary = sae;
         this.kernel = kernel;
         weights = new(sae, kernel.Features);
@@ -55,7 +56,7 @@ public sealed unsafe class CpuEncoder : IEncoder
     }
 
     /// <summary>Has the dictionary a fast path? Else <see cref="ReferenceEncoder"/> is all there is.</summary>
-    public static bool Encodes(SparseAutoencoder sae) => sae.Kind != AutoencoderKind.MatchingPursuit && sae.GluEncoderDF.Length == 0;
+    public static bool Encodes(SparseAutoencoder sae) => sae.Kind != AutoencoderKind.MatchingPursuit;
 
     public SparseAutoencoder Dictionary { get; }
     public string Description { get; }
@@ -123,7 +124,7 @@ public sealed unsafe class CpuEncoder : IEncoder
         private readonly bool gated, signed;
         private readonly int heads;
         private readonly float[] inputD;
-        private readonly AlignedFloats tile;
+        private readonly AlignedFloats tile, gateTile;
         private readonly List<RowHits> hits = [];
         private AlignedFloats groupsGDM = new(0);
         private int[] features = [];
@@ -138,6 +139,7 @@ public sealed unsafe class CpuEncoder : IEncoder
             (gated, signed, heads) = (sae.Kind == AutoencoderKind.Gated, sae.Kind == AutoencoderKind.AbsTopK, sae.Heads);
             inputD = new float[sae.Width];
             tile = new(kernel.Rows * kernel.Features);
+            gateTile = new(weights.Gates ? tile.Length : 0);
         }
 
         public void Run()
@@ -162,7 +164,8 @@ public sealed unsafe class CpuEncoder : IEncoder
                 for (var row = 0; row < rowCount; row += kernel.Rows)
                 {
                     kernel.Sum(weights.Panel(panel), groupsGDM.Start + row * sae.Width, sae.Width, tile.Start);
-                    for (var head = 0; head < heads; head++) Collect(panel, head, row, Math.Min(kernel.Rows, rowCount - row));
+                    var gateIsSummed = false;
+                    for (var head = 0; head < heads; head++) Collect(panel, head, row, Math.Min(kernel.Rows, rowCount - row), ref gateIsSummed);
                 }
             }
 
@@ -193,7 +196,8 @@ public sealed unsafe class CpuEncoder : IEncoder
             }
         }
 
-        private void Collect(int panel, int head, int firstRow, int rowCount)
+        /// <param name="gateIsSummed">Of this tile; a GLU encoder's only.</param>
+        private void Collect(int panel, int head, int firstRow, int rowCount, ref bool gateIsSummed)
         {
             float* bias = weights.Bias(panel), gain = weights.Gain(head, panel), cut = weights.Cut(head, panel);
             var n = kernel.Features;
@@ -211,11 +215,22 @@ public sealed unsafe class CpuEncoder : IEncoder
                     {
                         var lane = i + BitOperations.TrailingZeroCount(lanes);
                         var feature = firstFeature + lane;
-                        var value = gated ? GatedEncoder.Magnitude(sums[lane], sae, feature) : (sums[lane] + bias[lane]) * gain[lane];
+                        var value = gated ? GatedEncoder.Magnitude(sums[lane], sae, feature)
+                            : weights.Gates ? BehindGate(panel, lane, sums[lane] + bias[lane], firstRow, row, ref gateIsSummed) * gain[lane]
+                            : (sums[lane] + bias[lane]) * gain[lane];
+                        if (weights.Gates && !((signed ? MathF.Abs(value) : value) > cut[lane])) continue;
                         if (value != 0) hitsOfRow.Add(feature, value);
                     }
                 }
             }
+        }
+
+        /// <summary>A pre-activation behind a GLU encoder's gate.</summary>
+        private float BehindGate(int panel, int lane, float h, int firstRow, int row, ref bool gateIsSummed)
+        {
+            if (!gateIsSummed) kernel.Sum(weights.GatePanel(panel), groupsGDM.Start + firstRow * sae.Width, sae.Width, gateTile.Start);
+            gateIsSummed = true;
+            return h * PreActivations.Gate(gateTile.Start[row * kernel.Features + lane] + weights.GateBias(panel)[lane]);
         }
     }
 }

@@ -8,9 +8,10 @@ internal static class PreActivations
     {
         for (var f = 0; f < hL.Length; f++) hL[f] = DotProduct.Of(inputD, sae.EncoderDF, f, hL.Length) + sae.EncoderBiasF[f];
         if (sae.GluEncoderDF.Length == 0) return;
-        for (var f = 0; f < hL.Length; f++) hL[f] *= Sigmoid(DotProduct.Of(inputD, sae.GluEncoderDF, f, hL.Length) + sae.GluBiasF[f]);
+        for (var f = 0; f < hL.Length; f++) hL[f] *= Gate(DotProduct.Of(inputD, sae.GluEncoderDF, f, hL.Length) + sae.GluBiasF[f]);
     }
 
-    // In double precision, so that the rounding of a system's exponential rarely shows in float32.
-    private static float Sigmoid(float x) => (float)(1 / (1 + Math.Exp(-x)));
+    /// <summary>sigmoid, from 0 to 1.</summary>
+    /// <remarks>In double precision, so that the rounding of a system's exponential rarely shows in float32.</remarks>
+    public static float Gate(float x) => (float)(1 / (1 + Math.Exp(-x)));
 }

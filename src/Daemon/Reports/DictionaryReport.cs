@@ -97,7 +97,7 @@ internal sealed record DictionaryReport
         if (Sae.Kind == AutoencoderKind.MatchingPursuit) Line("pursuit", $"until ‖residual‖ < {Sae.ResidualThreshold}, {Sae.IterationsMaximum} steps{(Sae.StopOnDuplicateSupport ? " or a step without a new feature" : "")}");
         if (SkipPath) Line("skip path", "adds x W_skip of the row as it came");
         if (PrefixWidths is { } prefixes) Line("prefixes", string.Join(", ", prefixes));
-        if (!FastPath) Line("speed", "the reference encoder only, a row at a time");
+        if (!FastPath) Line("speed", "the reference encoder only, a row at a time: each step of matching pursuit needs the residual of the step before");
         foreach (var note in Notes) Line("note", note);
         Line("hash", Hash);
         if (HealthFigures is { } health) Write(output, health);

@@ -38,6 +38,13 @@ internal static class SomeAutoencoder
         return divisors[random.Next(divisors.Length)];
     }
 
+    /// <summary>The same with a GLU encoder, whose gates are open, shut and in between.</summary>
+    public static SparseAutoencoder WithGlu(this SparseAutoencoder sae, Random random) => sae with
+    {
+        GluEncoderDF = Gaussians(random, sae.EncoderDF.Length, 3 / Math.Sqrt(sae.Width)),
+        GluBiasF = Gaussians(random, sae.Latents, 1),
+    };
+
     /// <summary>One pre-activation for all heads; a decoder, thresholds and norms for each.</summary>
     public static SparseAutoencoder Crosscoder(Random random, AutoencoderKind kind, int heads, int width, int latents) => Of(random, kind, InputNormalization.None, width, latents) with
     {
