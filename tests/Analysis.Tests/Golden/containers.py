@@ -40,6 +40,10 @@ views = {
 torch.save(views, f"{here}/views.pt")
 say("views.pt", {name: t.detach().double().contiguous().numpy() for name, t in views.items()})
 
+# Protocol 4, as torch.save writes it when it is asked to: the same tensors in other instructions.
+torch.save(views, f"{here}/views-protocol4.pt", pickle_protocol=4)
+say("views-protocol4.pt", {name: t.detach().double().contiguous().numpy() for name, t in views.items()})
+
 # A module's own state dict: an OrderedDict with versions as attributes; parameters as such; dicts in dicts.
 module = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2))
 with torch.no_grad():

@@ -11,7 +11,7 @@ internal sealed record PickledStorage(string DType, string Key, long Length);
 /// <summary>A view of a storage.</summary>
 internal sealed record PickledTensor(PickledStorage Storage, long Offset, long[] Shape, long[] Strides);
 
-/// <summary>The part of pickle protocol 2 that <c>torch.save</c> writes for tensors in dicts, lists and tuples, and nothing else.</summary>
+/// <summary>The part of pickle that <c>torch.save</c> writes for tensors in dicts, lists and tuples, and nothing else: protocol 2, its default, and 3 to 5, for which it can be asked.</summary>
 /// <remarks>
 /// A pickle is a program that names functions to call. Here it can name a tensor's rebuilding, OrderedDict and the storage types, which are
 /// data to this reader; any other name or instruction is refused before anything is done with it. Nothing is ever looked up or executed.
@@ -43,7 +43,7 @@ internal ref struct PickleReader
 
     private object? Run()
     {
-        if (Byte() != 0x80 || Byte() is var protocol && protocol != 2) throw Refused($"it is not of protocol 2, which torch.save writes{(bytes[0] == 0x80 ? $", but of {bytes[1]}" : "")}");
+        if (Byte() != 0x80 || Byte() is not (>= 2 and <= 5)) throw Refused($"it is not of protocol 2 to 5, which torch.save writes{(bytes[0] == 0x80 ? $", but of {bytes[1]}" : "")}");
         while (true)
         {
             var start = at;
@@ -71,12 +71,12 @@ internal ref struct PickleReader
                 case (byte)'J': stack.Add((long)BinaryPrimitives.ReadInt32LittleEndian(Take(4))); break;
                 case 0x8A: stack.Add(LongInteger()); break;
                 case (byte)'G': stack.Add(BinaryPrimitives.ReadDoubleBigEndian(Take(8))); break;
-                case (byte)'X': stack.Add(Text()); break;
+                case (byte)'X': stack.Add(Text(Index())); break;
                 case (byte)'q': memo[Byte()] = Top(); break;
                 case (byte)'r': memo[Index()] = Top(); break;
                 case (byte)'h': stack.Add(Remembered(Byte())); break;
                 case (byte)'j': stack.Add(Remembered(Index())); break;
-                case (byte)'c': stack.Add(Named()); break;
+                case (byte)'c': stack.Add(Named(Line(), Line())); break;
                 case (byte)'Q': stack.Add(Storage(Pop())); break;
                 case (byte)'R': Call(); break;
                 case (byte)'b': Build(); break;
@@ -84,6 +84,11 @@ internal ref struct PickleReader
                 case (byte)'u': Set(AfterMark()); break;
                 case (byte)'a': Append(Last(1)); break;
                 case (byte)'e': Append(AfterMark()); break;
+                // Protocol 4.
+                case 0x95: Frame(); break;
+                case 0x8C: stack.Add(Text(Byte())); break;
+                case 0x94: memo[(uint)memo.Count] = Top(); break;
+                case 0x93: stack.Add(Last(2) is [string module, string name] ? Named(module, name) : throw Refused("it names something that is not a name")); break;
                 case (byte)'i':
                     throw ForeignName(Line(), Line());
                 case var code:
@@ -108,9 +113,8 @@ internal ref struct PickleReader
 
     private uint Index() => BinaryPrimitives.ReadUInt32LittleEndian(Take(4));
 
-    private string Text()
+    private string Text(uint length)
     {
-        var length = Index();
         if (length > bytes.Length - at) throw Refused("it ends in the middle of a text");
         try
         {
@@ -120,6 +124,12 @@ internal ref struct PickleReader
         {
             throw Refused("a text in it is not UTF-8");
         }
+    }
+
+    /// <summary>Where the writer's buffer began: nothing follows from it but that it must be there whole.</summary>
+    private void Frame()
+    {
+        if (BinaryPrimitives.ReadUInt64LittleEndian(Take(8)) > (ulong)(bytes.Length - at)) throw Refused("it ends in the middle of a frame");
     }
 
     private string Line()
@@ -169,27 +179,23 @@ internal ref struct PickleReader
 
     private object? Remembered(uint index) => memo.TryGetValue(index, out var value) ? value : throw Refused("it recalls a value that it never stored");
 
-    private object Named()
+    private static object Named(string module, string name) => (module, name) switch
     {
-        var (module, name) = (Line(), Line());
-        return (module, name) switch
-        {
-            ("torch._utils", "_rebuild_tensor_v2") => Callable.RebuildTensor,
-            ("torch._utils", "_rebuild_parameter") => Callable.RebuildParameter,
-            ("collections", "OrderedDict") => Callable.OrderedDict,
-            ("torch", "DoubleStorage") => new StorageType("F64"),
-            ("torch", "FloatStorage") => new StorageType("F32"),
-            ("torch", "HalfStorage") => new StorageType("F16"),
-            ("torch", "BFloat16Storage") => new StorageType("BF16"),
-            ("torch", "LongStorage") => new StorageType("I64"),
-            ("torch", "IntStorage") => new StorageType("I32"),
-            ("torch", "ShortStorage") => new StorageType("I16"),
-            ("torch", "CharStorage") => new StorageType("I8"),
-            ("torch", "ByteStorage") => new StorageType("U8"),
-            ("torch", "BoolStorage") => new StorageType("BOOL"),
-            _ => throw ForeignName(module, name),
-        };
-    }
+        ("torch._utils", "_rebuild_tensor_v2") => Callable.RebuildTensor,
+        ("torch._utils", "_rebuild_parameter") => Callable.RebuildParameter,
+        ("collections", "OrderedDict") => Callable.OrderedDict,
+        ("torch", "DoubleStorage") => new StorageType("F64"),
+        ("torch", "FloatStorage") => new StorageType("F32"),
+        ("torch", "HalfStorage") => new StorageType("F16"),
+        ("torch", "BFloat16Storage") => new StorageType("BF16"),
+        ("torch", "LongStorage") => new StorageType("I64"),
+        ("torch", "IntStorage") => new StorageType("I32"),
+        ("torch", "ShortStorage") => new StorageType("I16"),
+        ("torch", "CharStorage") => new StorageType("I8"),
+        ("torch", "ByteStorage") => new StorageType("U8"),
+        ("torch", "BoolStorage") => new StorageType("BOOL"),
+        _ => throw ForeignName(module, name),
+    };
 
     /// <summary>('storage', type, key, location, count): the location (cpu, cuda:0) does not matter here.</summary>
     private static PickledStorage Storage(object? id) =>

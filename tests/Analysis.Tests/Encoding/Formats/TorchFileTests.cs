@@ -11,6 +11,7 @@ public sealed class TorchFileTests
 
     [Theory]
     [InlineData("views.pt")]
+    [InlineData("views-protocol4.pt")]
     [InlineData("module.pt")]
     public void What_PyTorch_saved_is_read_as_PyTorch_reads_it(string name)
     {
@@ -95,8 +96,14 @@ public sealed class TorchFileTests
         { "'torch.hub.load'", SomeTorch.Pickle(SomeTorch.Name("torch.hub", "load")) },
         { "'torch._utils._rebuild_qtensor'", SomeTorch.Pickle(SomeTorch.Name("torch._utils", "_rebuild_qtensor")) },
         { "instruction 0x81", SomeTorch.Pickle([.. SomeTorch.Name("collections", "OrderedDict"), .. ")"u8, 0x81]) },
-        { "instruction 0x93", SomeTorch.Pickle([.. SomeTorch.Text("os"), .. SomeTorch.Text("system"), 0x93]) },
-        { "but of 4", [0x80, 4, (byte)'N', (byte)'.'] },
+        { "'os.system'", SomeTorch.Pickle([.. SomeTorch.Text("os"), .. SomeTorch.Text("system"), 0x93]) },
+        { "'builtins.eval'", [0x80, 4, 0x95, 22, 0, 0, 0, 0, 0, 0, 0, 0x8C, 8, .. "builtins"u8, 0x94, 0x8C, 4, .. "eval"u8, 0x94, 0x93, 0x94, (byte)'.', (byte)'.'] },
+        { "not a name", SomeTorch.Pickle([(byte)'N', (byte)'N', 0x93]) },
+        { "in the middle of a frame", [0x80, 4, 0x95, 9, 0, 0, 0, 0, 0, 0, 0, (byte)'N', (byte)'.'] },
+        { "in the middle of a frame", [0x80, 4, 0x95, 255, 255, 255, 255, 255, 255, 255, 255, (byte)'N', (byte)'.'] },
+        { "instruction 0x8d", SomeTorch.Pickle([0x8D, 255, 255, 255, 255, 255, 255, 255, 127]) },
+        { "instruction 0x96", [0x80, 5, 0x96, 255, 255, 255, 255, 255, 255, 255, 127] },
+        { "but of 6", [0x80, 6, (byte)'N', (byte)'.'] },
         { "not a tensor's rebuilding", SomeTorch.Pickle([.. SomeTorch.Name("torch", "FloatStorage"), .. ")R"u8]) },
         { "not a tensor's rebuilding", SomeTorch.Pickle([.. SomeTorch.Name("collections", "OrderedDict"), .. ")R)R"u8]) },
         { "not a storage", SomeTorch.Pickle([.. SomeTorch.Text("file:///etc/passwd"), .. "Q"u8]) },
