@@ -45,6 +45,9 @@ public sealed record SparseAutoencoder
     /// <summary>1, or how many models a crosscoder reads.</summary>
     public int Heads { get; init; } = 1;
 
+    /// <summary>Crosscoders: what each model's rows were multiplied with in training. It is in the weights already; decoder rows of two models compare in that scale. Empty: nothing.</summary>
+    public float[] HeadScales { get; init; } = [];
+
     /// <summary>Pre-activations: features of one head.</summary>
     public int Latents => Features / Heads;
 

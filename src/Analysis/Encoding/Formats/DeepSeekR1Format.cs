@@ -16,7 +16,7 @@ internal sealed class DeepSeekR1Format : IDictionaryFormat
     {
         if (files.OnlyTorchFile() is not { } name || name == "ae.pt" || files.Has("config.json")) return false;
         using var tensors = new TorchFile(files.Open(name));
-        return tensors.Stored.Count == tensorNames.Length && tensorNames.All(tensors.Has);
+        return tensors.Stored.Count == tensorNames.Length && tensorNames.All(tensors.Has) && tensors.Stored["decoder.weight"].Shape.Length != 3;   // That is jkminder's crosscoder.
     }
 
     public SparseAutoencoder Read(IWeightFiles files, DictionaryHints hints)

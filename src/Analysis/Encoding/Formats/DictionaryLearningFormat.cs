@@ -16,7 +16,8 @@ internal sealed class DictionaryLearningFormat : IDictionaryFormat
     public string Files => $"{Weights} and {Configuration} with trainer.dict_class";
 
     public bool Fits(IWeightFiles files) =>
-        WeightsOf(files) is { } weights && (weights == Weights || (files.Has(Configuration) && Settings.Read(files, Configuration).Section("trainer")?.Text("dict_class") is not null));
+        WeightsOf(files) is { } weights && (weights == Weights || (files.Has(Configuration) && Settings.Read(files, Configuration).Section("trainer")?.Text("dict_class") is not null))
+        && !JkminderFormat.HoldsCrosscoder(files);
 
     private static string? WeightsOf(IWeightFiles files) => files.Names.Contains(Weights) ? Weights : files.OnlyTorchFile();
 

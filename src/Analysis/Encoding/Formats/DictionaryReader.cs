@@ -16,6 +16,7 @@ public static class DictionaryReader
         new LlamascopiumFormat(),
         new SparsifyFormat(),
         new DictionaryLearningFormat(),
+        new JkminderFormat(),
         new GemmaScopeFormat(),
         new GemmaScope2Format(),
         new GoodfireFormat(),

@@ -115,14 +115,15 @@ internal sealed class LlamascopiumFormat : IDictionaryFormat
         if (normalization == "inference") return sae;
         if (normalization != "dataset-wise") throw Unknown(cfg, normalization);
         // Each head has a factor of its own: taken into the weights, after the thresholds and before the choice of the k largest, which a head's common factor does not change.
+        float[] scales = [.. hooks.Select(hook => Scale(cfg, tensors, hook, d))];
         for (var head = 0; head < heads; head++)
         {
-            var scale = Scale(cfg, tensors, hooks[head], d);
+            var scale = scales[head];
             Matrices.Scale(sae.EncoderDF.AsSpan(head * d * features, d * features), scale);
             Matrices.Scale(sae.DecoderFD.AsSpan(head * features * d, features * d), 1 / scale);
             Matrices.Scale(sae.DecoderBiasD.AsSpan(head * d, d), 1 / scale);
         }
-        return sae with { Notes = ["each head's rows are scaled to norm √d on average; the factors are taken into the weights here"] };
+        return sae with { HeadScales = scales, Notes = ["each head's rows are scaled to norm √d on average; the factors are taken into the weights here"] };
     }
 
     /// <summary>θ/‖W_D‖ where the activation function sees h·‖W_D‖: per head, since the norms are.</summary>
