@@ -6,10 +6,10 @@ using DriftWatch.Daemon.Configuration;
 
 namespace DriftWatch.Daemon.Commands;
 
-/// <summary><c>driftwatch sae inspect|encode|convert</c>: what a dictionary is, what it computes, and the same as SAELens would save it.</summary>
+/// <summary><c>driftwatch sae inspect|encode|convert|diff</c>: what a dictionary is, what it computes, the same as SAELens would save it, and two models through a crosscoder.</summary>
 public static class SaeCommand
 {
-    public static Command Create() => new("sae", "Look into sparse dictionaries.") { new SaeInspectCommand().Create(), new SaeEncodeCommand().Create(), new SaeConvertCommand().Create() };
+    public static Command Create() => new("sae", "Look into sparse dictionaries.") { new SaeInspectCommand().Create(), new SaeEncodeCommand().Create(), new SaeConvertCommand().Create(), new SaeDiffCommand().Create() };
 }
 
 /// <summary>The dictionary that a command is about: its path and what no file says.</summary>

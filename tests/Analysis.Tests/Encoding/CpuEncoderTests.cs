@@ -246,7 +246,12 @@ public sealed class CpuEncoderTests
     {
         var sae = SomeAutoencoder.Of(new Random(5), AutoencoderKind.JumpReLU, InputNormalization.None, width: 1, features: 2) with
         {
-            EncoderDF = [2, 2], EncoderBiasF = [0, 0], GluEncoderDF = [0, 0], GluBiasF = [0, 0], SubtractDecoderBias = false, ThresholdF = [1, MathF.BitDecrement(1)],
+            EncoderDF = [2, 2],
+            EncoderBiasF = [0, 0],
+            GluEncoderDF = [0, 0],
+            GluBiasF = [0, 0],
+            SubtractDecoderBias = false,
+            ThresholdF = [1, MathF.BitDecrement(1)],
         };
 
         Assert.Equal([0, 1f], DenseOf(sae, [1]));   // 2 · ½ = 1.

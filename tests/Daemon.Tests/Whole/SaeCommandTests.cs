@@ -90,6 +90,42 @@ public sealed class SaeCommandTests
         Assert.DoesNotContain("http", html.Replace("http://www.w3.org", "", StringComparison.Ordinal), StringComparison.Ordinal);
     }
 
+    /// <summary>A crosscoder of two models whose differences are known.</summary>
+    [Fact]
+    public async Task Two_models_through_a_crosscoder_and_what_only_looks_like_the_fine_tunes_own()
+    {
+        using var folder = new TempFolder();
+        SomeModels.Write(folder, seed: 1, rows: 1_000);
+        var page = folder.File("page.html");
+        string[] diff = ["sae", "diff", folder.File("crosscoder"), "--activations-a", folder.File("a.safetensors"), "--activations-b", folder.File("b.safetensors")];
+
+        var run = await Program.RunAsync([.. diff, "--json"]);
+        var text = await Program.RunAsync([.. diff, "--html", page, "--top", "2"]);
+        var swapped = await Program.RunAsync(["sae", "diff", folder.File("crosscoder"), "--activations-a", folder.File("a.safetensors"), "--activations-b", Path.Combine(SampleMessages.Sample, "base.safetensors")]);
+
+        Assert.Equal((0, ""), (run.ExitCode, run.Error));
+        var report = JsonDocument.Parse(run.Output).RootElement;
+        var only = report.GetProperty("bOnly");
+        Assert.Equal(
+            [(SomeModels.Gained, "specific"), (SomeModels.Decoupled, "latent-decoupling"), (SomeModels.Shrunk, "complete-shrinkage"), (SomeModels.Rare, "unknown")],
+            only.GetProperty("latents").EnumerateArray().Select(latent => (latent.GetProperty("latent").GetInt32(), latent.GetProperty("origin").GetString())));
+        Assert.Equal((4, 1, 1, 1, 1), (Count(only, "count"), Count(only, "specific"), Count(only, "completeShrinkage"), Count(only, "latentDecoupling"), Count(only, "unknown")));
+        var lost = report.GetProperty("aOnly").GetProperty("latents")[0];
+        Assert.Equal((SomeModels.Lost, "specific"), (lost.GetProperty("latent").GetInt32(), lost.GetProperty("origin").GetString()));
+        // β on both sides, A's first whoever has it.
+        Assert.InRange(lost.GetProperty("betaError").GetProperty("a").GetDouble(), 0.9, 1.1);
+        Assert.InRange(lost.GetProperty("betaError").GetProperty("b").GetDouble(), -0.1, 0.1);
+        Assert.Equal((1, 1, 1_000), (Count(report, "shared"), Count(report, "dead"), Count(report, "rows")));
+        Assert.Contains("B's own 1; A leaves it over (complete shrinkage) 1; A has it in other latents (latent decoupling) 1", text.Output, StringComparison.Ordinal);
+        Assert.Contains("; the first 2", text.Output, StringComparison.Ordinal);
+        var html = await File.ReadAllTextAsync(page, TestContext.Current.CancellationToken);
+        Assert.Contains("Relative decoder norm", html, StringComparison.Ordinal);
+        Assert.DoesNotContain("http", html, StringComparison.Ordinal);
+        Assert.Equal(3, swapped.ExitCode);
+
+        static int Count(JsonElement of, string name) => of.GetProperty(name).GetInt32();
+    }
+
     [Theory]
     [InlineData("--truth-model says which model", "--truth-model", "x")]
     [InlineData("--target belongs to rows", "--target", "x")]

@@ -37,21 +37,37 @@ public enum LatentOrigin
     Specific,
 }
 
+/// <summary>β of one target: by which factor the latent fits what there is of it in the base (A) and in the fine-tune (B) best.</summary>
+public readonly record struct ScaledTarget(double A, double B)
+{
+    /// <summary>ν: β of A over β of B; null where β of B is not above 0.</summary>
+    public double? Nu() => B > 0 ? A / B : null;
+}
+
 /// <summary>How much of a latent of the fine-tune (B) there is in the base (A).</summary>
 /// <param name="Rows">In which it fires in B.</param>
 /// <param name="Own">Share of it that the same latent of A accounts for.</param>
-/// <param name="Fit">β of what B's other latents leave over: 1 where the latent describes B's own rows as it should.</param>
-/// <param name="Error">ν of what a side's other latents leave over: β of A over β of B; null where β of B is not above 0.</param>
-/// <param name="Reconstruction">ν of a side's reconstruction. <paramref name="Activation"/>: of its rows.</param>
-public sealed record ScaledLatent(int Feature, long Rows, double Own, double Fit, double? Error, double? Reconstruction, double? Activation)
+/// <param name="ErrorBeta">Of what a side's other latents leave over.</param>
+/// <param name="ReconstructionBeta">Of a side's reconstruction. <paramref name="ActivationBeta"/>: of its rows.</param>
+public sealed record ScaledLatent(int Feature, long Rows, double Own, ScaledTarget ErrorBeta, ScaledTarget ReconstructionBeta, ScaledTarget ActivationBeta)
 {
-    private const long RowsMinimum = 30;
-    private const double OwnMaximum = 0.1, FitMinimum = 0.1, ErrorMaximum = 0.2, ReconstructionMaximum = 0.5;
+    public const long RowsMinimum = 30;
+    public const double OwnMaximum = 0.1, FitMinimum = 0.1, ErrorMaximum = 0.2, ReconstructionMaximum = 0.5;
 
-    public LatentOrigin Origin =>
+    /// <summary>β of what B's other latents leave over: 1 where the latent describes B's own rows as it should.</summary>
+    public double Fit => ErrorBeta.B;
+
+    public double? Error => ErrorBeta.Nu();
+    public double? Reconstruction => ReconstructionBeta.Nu();
+    public double? Activation => ActivationBeta.Nu();
+
+    public LatentOrigin Origin => OriginWhere(looksSpecific: Own <= OwnMaximum);
+
+    /// <param name="looksSpecific">Nobody would say that A has it, too: it hardly fires there, or its decoder row of A is short.</param>
+    public LatentOrigin OriginWhere(bool looksSpecific) =>
         Rows < RowsMinimum ? LatentOrigin.Unknown
         : Fit < FitMinimum ? LatentOrigin.Misfit
-        : Own > OwnMaximum ? LatentOrigin.Shared
+        : !looksSpecific ? LatentOrigin.Shared
         : Error > ErrorMaximum ? LatentOrigin.CompleteShrinkage
         : Reconstruction > ReconstructionMaximum ? LatentOrigin.LatentDecoupling
         : LatentOrigin.Specific;
@@ -103,16 +119,13 @@ public sealed class LatentScaling(float[] decoderBFD, float[]? decoderAFD, int w
         var directionD = decoderBFD.AsSpan(feature * width, width);
         var square = Energy.Of(directionD);
         var scale = sums.Square.Value * square;
-        if (!(scale > 0)) return new(feature, sums.Rows, 0, 0, null, null, null);
-        // β · scale of each target; the common factor falls out of ν.
+        if (!(scale > 0)) return new(feature, sums.Rows, 0, default, default, default);
         var ownA = decoderAFD is null ? 0 : sums.OwnA.Value * Energy.OfProduct(decoderAFD.AsSpan(feature * width, width), directionD);
-        var errorB = sums.RowB.Value - sums.ReconstructionB.Value + scale;
         return new(
-            feature, sums.Rows, ownA / scale, errorB / scale, Nu(sums.RowA.Value - sums.ReconstructionA.Value + ownA, errorB),
-            Nu(sums.ReconstructionA.Value, sums.ReconstructionB.Value), Nu(sums.RowA.Value, sums.RowB.Value));
+            feature, sums.Rows, ownA / scale,
+            new((sums.RowA.Value - sums.ReconstructionA.Value + ownA) / scale, (sums.RowB.Value - sums.ReconstructionB.Value + scale) / scale),
+            new(sums.ReconstructionA.Value / scale, sums.ReconstructionB.Value / scale), new(sums.RowA.Value / scale, sums.RowB.Value / scale));
     }
-
-    private static double? Nu(double a, double b) => b > 0 ? a / b : null;
 
     /// <param name="OwnA">Σ f·fᴬ.</param>
     /// <param name="RowA">Σ f (x·d), and so on.</param>

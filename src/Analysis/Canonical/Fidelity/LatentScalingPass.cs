@@ -16,7 +16,7 @@ public static class LatentScalingPass
         if (new[] { a, b }.FirstOrDefault(side => side.Dictionary is { Transcodes: true } or { EncodesOnly: true } or { Heads: > 1 }) is not null)
             throw new MalformedException("dictionary", "latent scaling looks for a latent in the activations that it was encoded from: it needs dictionaries that reconstruct these, and no transcoder, crosscoder or encoder alone.");
         var scaling = new LatentScaling(b.Dictionary.DecoderFD, a.Dictionary.Hash == b.Dictionary.Hash ? a.Dictionary.DecoderFD : null, b.Dictionary.Width);
-        var (sideA, sideB) = (new Side(a), new Side(b));
+        var (sideA, sideB) = (new DescribedSide(a), new DescribedSide(b));
         var done = 0L;
         foreach (var block in paired.Blocks())
         {
@@ -27,33 +27,5 @@ public static class LatentScalingPass
             progress?.Invoke(done += block.Rows);
         }
         return scaling;
-    }
-
-    /// <summary>A block's rows of one side. What <see cref="Describe"/> gives holds until the next row.</summary>
-    private sealed class Side(IEncoder encoder)
-    {
-        private readonly SparseAutoencoder sae = encoder.Dictionary;
-        private readonly Reconstruction reconstruction = new(encoder.Dictionary);
-        private readonly SparseCodes codes = new();
-        private readonly float[] estimateD = new float[encoder.Dictionary.Width];
-        private float[] rowsND = [], contributions = [];
-
-        public void Take(float[] rows, int count)
-        {
-            rowsND = rows;
-            WholeRows.Encode(encoder, rows.AsSpan(0, count * sae.Width), codes);
-        }
-
-        public DescribedRow Describe(int row)
-        {
-            var rowD = rowsND.AsSpan(row * sae.Width, sae.Width);
-            var features = codes.FeaturesOf(row);
-            var values = codes.ValuesOf(row);
-            var normalization = RowNormalization.Of(rowD, sae);
-            reconstruction.Decode(rowD, features, values, estimateD);
-            if (contributions.Length < features.Length) contributions = new float[features.Length];
-            for (var i = 0; i < features.Length; i++) contributions[i] = reconstruction.Contribution(features[i], values[i], normalization);
-            return new(rowD, estimateD, features, contributions.AsSpan(0, features.Length));
-        }
     }
 }

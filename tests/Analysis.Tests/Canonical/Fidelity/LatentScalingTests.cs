@@ -101,7 +101,7 @@ public sealed class LatentScalingTests
     }
 
     [Fact]
-    public void A_latent_that_never_fires_is_unknown() => Assert.Equal(new ScaledLatent(0, 0, 0, 0, null, null, null), new LatentScaling([1, 0], null, 2).Of(0));
+    public void A_latent_that_never_fires_is_unknown() => Assert.Equal(new ScaledLatent(0, 0, 0, default, default, default), new LatentScaling([1, 0], null, 2).Of(0));
 
     private static LatentScaling Scaling(JsonNode golden) => new(Floats(golden, "decoderB"), (bool)golden["related"]! ? Floats(golden, "decoderA") : null, (int)golden["width"]!);
 
