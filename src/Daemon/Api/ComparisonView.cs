@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using DriftWatch.Alerts;
 using DriftWatch.Analysis.Activations;
+using DriftWatch.Analysis.Canonical;
 using DriftWatch.Analysis.Canonical.Fidelity;
 using DriftWatch.Analysis.Detection;
 
@@ -83,6 +84,9 @@ public sealed record ComparisonView(
     private static IEnumerable<string> NotesOn(ComparedVersions compared, LatentScaling? scaling)
     {
         if (scaling is null) yield break;
+        foreach (var (name, side) in new[] { ("A", compared.A), ("B", compared.B) })
+            if (side.Plan.Transform is not IdentityTransform)
+                yield return $"{name}'s paired rows were brought to the space by its transform: what the map does not carry is missing there{(name == "A" ? ", and a feature of B may look B's own for that alone" : "")}.";
         var origins = compared.Comparison.Features.Where(feature => IsScaled(feature.Change)).Select(feature => scaling.Of(feature.Feature).Origin).ToArray();
         int Of(LatentOrigin origin) => origins.Count(each => each == origin);
         yield return $"On the paired rows, of {origins.Length} features that fire more or newly in B: {Of(LatentOrigin.Specific)} are B's own; {Of(LatentOrigin.CompleteShrinkage)} look so, but A has them in what its features leave over (complete shrinkage); "

@@ -57,7 +57,7 @@ public sealed class CompareCommand
             var output = quiet ? null : Console.Error;
             var pairs = PairsOf(parsed, request, catalog);
             var compared = await FoldAsync(new(catalog, request), address, new Progress(output, "windows", total: null), stopping);
-            var scaling = pairs is null ? null : LatentScalingPass.Over(pairs, compared.A.Plan.Encoder, compared.B.Plan.Encoder, new Progress(output, "paired rows", pairs.Rows).Report, stopping);
+            var scaling = pairs is null ? null : LatentScalingPass.Over(new MappedPairs(pairs, compared.A.Plan.Transform, compared.B.Plan.Transform), compared.A.Plan.Encoder, compared.B.Plan.Encoder, new Progress(output, "paired rows", pairs.Rows).Report, stopping);
             var view = ComparisonView.Of(compared, shown, scaling);
             if (page is not null) await File.WriteAllTextAsync(page, ComparisonPage.Html(view), stopping);
             if (quiet) Console.WriteLine(JsonSerializer.Serialize(view, EventJson.Options));
@@ -79,8 +79,8 @@ public sealed class CompareCommand
         if (filesA.Length == 0 && filesB.Length == 0) return null;
         if (filesA.Length == 0 || filesB.Length == 0) throw new UsageException($"--paired-{(filesA.Length == 0 ? 'a' : 'b')} is missing. Name files of both, the same tokens in the same order.");
         foreach (var monitor in new[] { request.A, request.B })
-            if (catalog.PlanFor(monitor)!.Transform is not IdentityTransform)
-                throw new UsageException($"--paired-a and --paired-b look for a feature in the activations of both, and {monitor.Model} has a transform. Compare two versions that have none: a model and its fine-tune.");
+            if (catalog.PlanFor(monitor)!.Own is not null)
+                throw new UsageException($"--paired-a and --paired-b look for a feature's direction in the activations of both, and {monitor.Model} has a dictionary of its own: its canonical features are made of others after encoding, and no map brings its activations to the space. Leave them out; 'driftwatch sae diff' with that dictionary compares two versions of it.");
         var pairs = PairedFiles.Open(CommandLine.Files(filesA), CommandLine.Files(filesB));
         RefuseOther("--paired-a", pairs.SourceModel, pairs.SourceHook, request.A);
         RefuseOther("--paired-b", pairs.TargetModel, pairs.TargetHook, request.B);

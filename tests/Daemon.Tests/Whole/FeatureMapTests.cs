@@ -88,6 +88,9 @@ public sealed class FeatureMapTests : IDisposable
             Assert.Contains(report.GetProperty("notes").EnumerateArray(), note => note.GetString()!.StartsWith("A side has a dictionary of its own", StringComparison.Ordinal));
         }
 
+        var paired = await Program.RunAsync("compare", "reference@base", "sibling@good", "--config", folder.File("driftwatch.yaml"), "--log", log, "--paired-a", folder.Path, "--paired-b", folder.Path);
+        Assert.Equal((2, true), (paired.ExitCode, paired.Error.Contains("sibling has a dictionary of its own: its canonical features are made of others", StringComparison.Ordinal)));
+
         async Task<System.Text.Json.JsonElement> ComparedAsync(string a, string b)
         {
             var run = await Program.RunAsync("compare", a, b, "--config", folder.File("driftwatch.yaml"), "--log", log, "--json");

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using DriftWatch.Analysis.Activations;
+using DriftWatch.Analysis.Canonical;
 using DriftWatch.Analysis.Canonical.Fidelity;
 using DriftWatch.Analysis.Encoding;
 using DriftWatch.Analysis.Tests.Canonical.Fitting;
@@ -88,6 +89,28 @@ public sealed class LatentScalingTests
         Assert.Equal(LatentOrigin.Specific, changed.Of(rare).Origin);
         Assert.InRange(changed.Of(0).Own, 0.5, 1.5);
         Assert.Throws<MalformedException>(() => LatentScalingPass.Over(new SomePairs(2, 2, [1, 1], [1, 1]), encoder, encoder));
+    }
+
+    /// <summary>The base holds its numbers in another order; its map puts them back.</summary>
+    [Fact]
+    public void A_model_behind_a_map_is_looked_into_where_the_map_leads()
+    {
+        var family = new Support.SmallFamily(3);
+        var encoder = new CpuEncoder(family.Reference.Dictionary() with { Hash = "one" }, 1);
+        var width = family.Reference.Width;
+        var rows = family.Rows(family.Reference, 1, 200);
+        float[] turned = [.. rows.Chunk(width).SelectMany(row => row.Reverse())];
+        var backST = new float[width * width];
+        for (var i = 0; i < width; i++) backST[i * width + width - 1 - i] = 1;
+        var back = new AffineTransform(backST, new float[width], null, "back");
+
+        var straight = LatentScalingPass.Over(new SomePairs(width, width, rows, rows), encoder, encoder);
+        var mapped = LatentScalingPass.Over(new MappedPairs(new SomePairs(width, width, turned, rows), back, new IdentityTransform(width)), encoder, encoder);
+        var both = LatentScalingPass.Over(new MappedPairs(new SomePairs(width, width, turned, turned), back, back), encoder, encoder);
+
+        Assert.All(Enumerable.Range(0, straight.Features), j => Assert.Equal((straight.Of(j), straight.Of(j)), (mapped.Of(j), both.Of(j))));
+        Assert.NotEqual(straight.Of(0), LatentScalingPass.Over(new SomePairs(width, width, turned, rows), encoder, encoder).Of(0));
+        Assert.Contains("width 3", Assert.Throws<MalformedException>(() => LatentScalingPass.Over(new MappedPairs(new SomePairs(3, width, new float[3], rows[..width]), back, back), encoder, encoder)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
