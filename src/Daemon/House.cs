@@ -4,6 +4,7 @@ using DriftWatch.Alerts.Metrics;
 using DriftWatch.Alerts.Sinks;
 using DriftWatch.Analysis;
 using DriftWatch.Analysis.Detection;
+using DriftWatch.Daemon.Access;
 using DriftWatch.Daemon.Api;
 using DriftWatch.Daemon.Configuration;
 using DriftWatch.Ingest;
@@ -24,36 +25,27 @@ public static class House
     public static WebApplication Build(DaemonSettings settings, Catalog catalog, IWatchObserver? observer = null, LogLevel logLevel = LogLevel.Information)
     {
         var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders().SetMinimumLevel(logLevel).AddFilter("Microsoft", LogLevel.Warning).AddSimpleConsole(console =>
+        builder.Logging.ClearProviders().SetMinimumLevel(logLevel).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Microsoft.AspNetCore.Server.Kestrel.Connections", LogLevel.Error).AddSimpleConsole(console =>
         {
             console.SingleLine = true;
             console.UseUtcTimestamp = true;
             console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
         });
         builder.Services.AddIngest(settings, catalog).AddAnalysis(catalog).AddAlerts(settings, catalog, observer);
-        builder.WebHost.ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            if (!settings.Http.Off) kestrel.Listen(System.Net.IPEndPoint.Parse(settings.Http.Listen));
-        });
-        // Against rebinding of names: on loopback a browser must have asked for this machine.
-        if (settings.Http.TokenFile is null) builder.Services.AddHostFiltering(filter => filter.AllowedHosts = ["localhost", "127.0.0.1", "[::1]"]);
+        builder.AddAccess(settings.Http);
         if (settings.Http.Off) builder.Services.AddSingleton<Microsoft.AspNetCore.Hosting.Server.IServer, NoServer>();
 
-        builder.Services.AddProblemDetails();
-
         var app = builder.Build();
-        app.UseStatusCodePages();
-        app.UseHostFiltering();
-        app.UseSameOrigin();
-        app.UseToken(settings.Http);
-        app.MapHealth(app.Services.GetRequiredService<WatchProgress>());
-        app.MapMetrics(app.Services.GetRequiredService<IMetricsText>());
+        app.UseAccess();
+        // Every endpoint says whose it is; one that does not is nobody's.
+        var (viewers, operators) = (app.For(Role.Viewer), app.For(Role.Operator));
+        app.ForAll().MapHealth(app.Services.GetRequiredService<WatchProgress>());
+        (settings.Http.MetricsOpen ? app.ForAll() : viewers).MapMetrics(app.Services.GetRequiredService<IMetricsText>());
         var (register, log, time) = (app.Services.GetRequiredService<MonitorRegister>(), app.Services.GetRequiredService<IEventLog>(), app.Services.GetRequiredService<TimeProvider>());
-        app.MapIntake(app.Services.GetRequiredService<ActivationDecoder>(), app.Services.GetRequiredService<IIntake>(), app.Services.GetRequiredService<WatchMetrics>(), settings.MessageBytesMaximum, time);
-        app.MapReads(register, log, time);
-        app.MapComparison(app.Services.GetRequiredService<ComparisonDesk>(), catalog);
-        app.MapOperator(new(log, register, time));
+        app.ForUploads().MapIntake(app.Services.GetRequiredService<ActivationDecoder>(), app.Services.GetRequiredService<IIntake>(), app.Services.GetRequiredService<WatchMetrics>(), settings.MessageBytesMaximum, time);
+        viewers.MapReads(register, log, time);
+        viewers.MapComparison(app.Services.GetRequiredService<ComparisonDesk>(), catalog);
+        operators.MapOperator(new(log, register, time));
         return app;
     }
 

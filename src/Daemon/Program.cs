@@ -17,5 +17,6 @@ var root = new RootCommand("DriftWatch notices when a fine-tuned language model 
     TransformCommand.Create(),
     AuditCommand.Create(),
     LogCommand.Create(),
+    TokenCommand.Create(),
 };
 return await CommandLine.RunAsync(root, args);

@@ -1,9 +1,10 @@
+using System.Text.RegularExpressions;
 using Npgsql;
 
 namespace DriftWatch.Alerts.EventLog;
 
 /// <summary>Opens the log that an address names. A new store is one adapter file and one line here.</summary>
-public static class EventLogAddress
+public static partial class EventLogAddress
 {
     /// <summary>Attachments that a stream keeps unless told otherwise: those of its newest windows.</summary>
     public const int AttachmentsKept = 500;
@@ -25,7 +26,7 @@ public static class EventLogAddress
     {
         var user = address.IndexOf("://", StringComparison.Ordinal) + 3;
         var (colon, at) = user < 3 ? (-1, -1) : (address.IndexOf(':', user), address.LastIndexOf('@'));
-        return colon > 0 && colon < at ? $"{address[..(colon + 1)]}***{address[at..]}" : address;
+        return PasswordPattern().Replace(colon > 0 && colon < at ? $"{address[..(colon + 1)]}***{address[at..]}" : address, "***");
     }
 
     private static string? PostgresProblem(string address)
@@ -53,6 +54,9 @@ public static class EventLogAddress
             parts[Uri.UnescapeDataString(option.Split('=', 2)[0])] = Uri.UnescapeDataString(option.Split('=', 2) is [_, var value] ? value : "");
         return parts.ConnectionString;
     }
+
+    [GeneratedRegex(@"(?<=[?&;](ssl ?)?(password|pwd|psw)=)[^&;]*", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex PasswordPattern();
 
     public static OpenedLog Open(string address, TimeProvider time, int attachmentsKept = AttachmentsKept)
     {

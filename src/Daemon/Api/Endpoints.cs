@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using DriftWatch.Alerts;
 using DriftWatch.Alerts.EventLog;
@@ -21,32 +19,6 @@ public static class Endpoints
 {
     private const int BodyChunkBytes = 81920;
 
-    /// <summary>Every path but health needs the token when there is one.</summary>
-    public static void UseToken(this IApplicationBuilder app, HttpOptions options)
-    {
-        if (options.TokenFile is null) return;
-        var expected = SHA256.HashData(Encoding.UTF8.GetBytes($"Bearer {File.ReadAllText(options.TokenFile).Trim()}"));
-        app.Use(async (context, next) =>
-        {
-            var given = SHA256.HashData(Encoding.UTF8.GetBytes(context.Request.Headers.Authorization.ToString()));
-            if (context.Request.Path.StartsWithSegments("/healthz") || context.Request.Path.StartsWithSegments("/readyz") || CryptographicOperations.FixedTimeEquals(expected, given))
-            {
-                await next(context);
-                return;
-            }
-            context.Response.Headers.WWWAuthenticate = "Bearer";
-            await Results.Problem("Send the token of http.tokenFile as 'Authorization: Bearer …'.", statusCode: 401, title: "No valid token").ExecuteAsync(context);
-        });
-    }
-
-    /// <summary>A page of another site that a person has open must not act on a daemon of this machine: browsers say where a request comes from.</summary>
-    public static void UseSameOrigin(this IApplicationBuilder app) => app.Use(async (context, next) =>
-    {
-        var origin = context.Request.Headers.Origin.ToString();
-        if (origin.Length == 0 || HttpMethods.IsGet(context.Request.Method) || Uri.TryCreate(origin, UriKind.Absolute, out var uri) && uri.Authority == context.Request.Host.Value) await next(context);
-        else await Results.Problem("The request comes from a page of another site.", statusCode: 403, title: "Other origin").ExecuteAsync(context);
-    });
-
     public static void MapHealth(this IEndpointRouteBuilder app, WatchProgress progress)
     {
         app.MapGet("/healthz", () => progress.IsStuck ? Results.Problem("A message has been in work for more than two minutes.", statusCode: 503, title: "Stuck") : Results.Text("ok\n"));
@@ -62,6 +34,8 @@ public static class Endpoints
         {
             // The bound is ReadBodyAsync's. Kestrel counts what it has read ahead too: with any limit of its own it cuts a chunked body off before the answer.
             if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = null;
+            if (context.Request.Headers.ContentEncoding.ToString() is { Length: > 0 } encoding)
+                return Results.Problem($"Content-Encoding is '{encoding}', and batches are taken as they are. Send the safetensors bytes themselves.", statusCode: 415, title: "Encoded body");
             try
             {
                 var body = await ReadBodyAsync(context.Request, messageBytesMaximum, context.RequestAborted);
@@ -149,15 +123,23 @@ public static class Endpoints
                 {
                     request = await context.Request.ReadFromJsonAsync<OperatorRequest>(EventJson.Options, context.RequestAborted);
                 }
-                catch (JsonException)
+                catch (Exception error) when (error is JsonException or InvalidOperationException)   // The latter: a character set that there is not.
                 {
                     return Results.Problem("The body is not the JSON that is expected: {\"actor\": \"…\", \"note\": \"…\"}.", statusCode: 400, title: "Not understood");
                 }
+                if (ActorProblem(context, request) is { } problem) return problem;
+                if (context.User.Identity?.Name is { } caller && request is not null) request = request with { Actor = caller };
                 if (request is not { Actor.Length: <= 200, Note.Length: <= 4000 } || string.IsNullOrWhiteSpace(request.Actor) || string.IsNullOrWhiteSpace(request.Note) || request.Actor.Any(char.IsControl))
                     return Results.Problem("actor (up to 200 characters) and note (up to 4000) are required: the record says who did it and why.", statusCode: 400, title: "Who and why?");
                 return await desk.ActAsync(id, action, request, context.RequestAborted) ? Results.NoContent() : NoAlert(id);
             });
     }
+
+    /// <summary>Who acts is who the token says. A body that names another is refused rather than overruled: somebody means to speak for somebody else, and the note is the place to say so.</summary>
+    private static IResult? ActorProblem(HttpContext context, OperatorRequest? request) =>
+        context.User.Identity?.Name is { } caller && request?.Actor is { Length: > 0 } actor && actor != caller
+            ? Results.Problem($"actor is '{actor}', and the token is that of '{caller}', whose act this is. Leave actor out, and say in the note for whom you act.", statusCode: 403, title: "Another actor")
+            : null;
 
     /// <summary>Routing leaves an escaped slash as it is, since it would be another path; here it is part of a name.</summary>
     private static string Unescaped(string name) => name.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);

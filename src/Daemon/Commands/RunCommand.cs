@@ -26,7 +26,7 @@ public static class RunCommand
         foreach (var plan in catalog.Models)
             log.LogInformation("Watching {Model} at {Hook} in {Space}: {Encoder}, {Hazards} hazards, baseline from {Baseline}", plan.Model, plan.Hook, plan.Space.Id, plan.Encoder.Description, plan.Hazards.Length, plan.Baseline.From);
         await app.StartAsync(stopping);
-        if (!settings.Http.Off) log.LogInformation("Listening on http://{Address}", settings.Http.Listen);
+        if (!settings.Http.Off) log.LogInformation("Listening on {Scheme}://{Address}", settings.Http.Scheme, settings.Http.Listen);
         await app.WaitForShutdownAsync(stopping);
         if (app.Services.GetServices<IHostedService>().OfType<WatchService>().Single().Failure is { } failure) throw failure;
         return ExitCode.Done;

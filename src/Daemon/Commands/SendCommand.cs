@@ -12,7 +12,7 @@ public static class SendCommand
     public static Command Create()
     {
         var files = new Argument<string[]>("file") { Description = "Message files, or folders of them.", Arity = ArgumentArity.OneOrMore };
-        var to = new Option<string>("--to") { Description = "kafka:HOST:PORT/TOPIC, or the daemon's http://HOST:PORT.", Required = true };
+        var to = new Option<string>("--to") { Description = "kafka:HOST:PORT/TOPIC, or the daemon's http:// or https://HOST:PORT.", Required = true };
         var token = new Option<string?>("--token-file") { Description = "For HTTP: a file that holds the daemon's token." };
         var settings = new Option<string[]>("--set") { Description = "For Kafka: a librdkafka setting, name=value. May be repeated." };
         var command = new Command("send", "Send message files to Kafka or to the daemon over HTTP.") { files, to, token, settings };
@@ -82,7 +82,7 @@ public static class SendCommand
         return refused == 0 ? ExitCode.Done : ExitCode.InputRefused;
     }
 
-    /// <summary>A daemon that has no room says when to try again.</summary>
+    /// <summary>A daemon that has no room, or hears too much from this sender, says when to try again.</summary>
     private static async Task<HttpResponseMessage> PostAsync(HttpClient client, string file, CancellationToken stopping)
     {
         while (true)
@@ -90,7 +90,7 @@ public static class SendCommand
             using var content = new ByteArrayContent(await File.ReadAllBytesAsync(file, stopping));
             content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
             var response = await client.PostAsync(new Uri("/v1/activations", UriKind.Relative), content, stopping);
-            if ((int)response.StatusCode != 503 || response.Headers.RetryAfter?.Delta is not { } delay) return response;
+            if ((int)response.StatusCode is not (429 or 503) || response.Headers.RetryAfter?.Delta is not { } delay) return response;
             response.Dispose();
             await Task.Delay(delay, stopping);
         }

@@ -86,7 +86,7 @@ public sealed class ConfigurationFile
             MessageBytesMaximum = (int)Math.Min(1 << 30, FileWith("messageBytesMaximum").Bytes("messageBytesMaximum") ?? defaults.MessageBytesMaximum),
             Kafka = ReadKafka(FileWith("kafka").Section("kafka")),
             Spool = ReadSpool(FileWith("spool")),
-            Http = ReadHttp(FileWith("http").Section("http")),
+            Http = HttpReader.Read(FileWith("http").Section("http")),
         };
         foreach (var problem in settings.Problems())
         {
@@ -100,7 +100,10 @@ public sealed class ConfigurationFile
     private static string LogAddress(YamlSection file)
     {
         var log = file.Text("log") ?? new DaemonSettings().Log;
-        return log.StartsWith("sqlite:", StringComparison.Ordinal) ? "sqlite:" + Path.Combine(file.Folder, log["sqlite:".Length..]) : log;
+        if (log.StartsWith("sqlite:", StringComparison.Ordinal)) return "sqlite:" + Path.Combine(file.Folder, log["sqlite:".Length..]);
+        // A password may hold what an address uses itself: it is escaped where a user, a password or an option stands.
+        var (user, option) = (log.LastIndexOf('@') + 1, log.IndexOf('?', StringComparison.Ordinal) is >= 0 and var mark ? mark : log.Length);
+        return file.Expanded("log", log[..user], Uri.EscapeDataString) + file.Expanded("log", log[user..Math.Max(user, option)]) + file.Expanded("log", log[Math.Max(user, option)..], Uri.EscapeDataString);
     }
 
     private static KafkaOptions? ReadKafka(YamlSection? kafka)
@@ -131,18 +134,6 @@ public sealed class ConfigurationFile
             BytesMaximum = spool?.Bytes("bytesMaximum") ?? defaults.BytesMaximum,
         };
         spool?.RefuseUnknown();
-        return options;
-    }
-
-    private static HttpOptions ReadHttp(YamlSection? http)
-    {
-        if (http is null) return new();
-        var options = new HttpOptions
-        {
-            Listen = http.Text("listen") ?? new HttpOptions().Listen,
-            TokenFile = http.Text("tokenFile") is { } token ? Path.Combine(http.Folder, token) : null,
-        };
-        http.RefuseUnknown();
         return options;
     }
 

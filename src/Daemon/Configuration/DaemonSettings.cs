@@ -29,6 +29,9 @@ public sealed record DaemonSettings
     /// <summary>Largest message that is accepted, from Kafka or over HTTP.</summary>
     public int MessageBytesMaximum { get; init; } = 64 << 20;
 
+    /// <summary>A record shows its members, and <see cref="Log"/> may hold a password.</summary>
+    public override string ToString() => $"log {Alerts.EventLog.EventLogAddress.Shown(Log)}, {(Kafka is null ? "no Kafka" : $"Kafka topic {Kafka.Topic}")}, http {Http.Listen}";
+
     public IEnumerable<string> Problems()
     {
         if (Alerts.EventLog.EventLogAddress.Problem(Log) is { } problem) yield return problem;
@@ -40,29 +43,5 @@ public sealed record DaemonSettings
         foreach (var kafka in Kafka?.Problems() ?? []) yield return kafka;
         foreach (var spool in Spool.Problems()) yield return spool;
         foreach (var http in Http.Problems()) yield return http;
-    }
-}
-
-/// <summary>The API (section <c>http</c>).</summary>
-public sealed record HttpOptions
-{
-    /// <summary>Address and port; <c>off</c> for none.</summary>
-    public string Listen { get; init; } = "127.0.0.1:8080";
-
-    /// <summary>A file whose content clients send as <c>Authorization: Bearer …</c>. Needed off loopback.</summary>
-    public string? TokenFile { get; init; }
-
-    public bool Off => Listen == "off";
-
-    public IEnumerable<string> Problems()
-    {
-        if (Off) yield break;
-        if (!System.Net.IPEndPoint.TryParse(Listen, out var address) || !Listen.Contains(':'))
-            yield return $"http.listen is '{Listen}'. Use address:port, as in 127.0.0.1:8080, or off.";
-        else if (!System.Net.IPAddress.IsLoopback(address.Address) && TokenFile is null)
-            yield return $"http.listen is {Listen}, which other machines reach, and there is no http.tokenFile. Name a file with a secret token, or listen on 127.0.0.1.";
-        if (TokenFile is null) yield break;
-        if (!File.Exists(TokenFile)) yield return $"http.tokenFile {TokenFile} does not exist. Write a long random text into it.";
-        else if (File.ReadAllText(TokenFile).Trim().Length < 16) yield return $"http.tokenFile {TokenFile} holds fewer than 16 characters. Write a long random text into it.";
     }
 }

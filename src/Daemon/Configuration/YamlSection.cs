@@ -19,6 +19,8 @@ public sealed class Problems
 /// <summary>A mapping of a YAML file that knows where it stands and which of its keys were asked for.</summary>
 public sealed partial class YamlSection
 {
+    private const int SecretBytesMaximum = 64 << 10;
+
     private readonly Dictionary<string, (YamlScalarNode Key, YamlNode Value)> entries = new(StringComparer.Ordinal);
     private readonly HashSet<string> asked = new(StringComparer.Ordinal);
     private readonly Problems problems;
@@ -171,7 +173,16 @@ public sealed partial class YamlSection
         return null;
     }
 
-    /// <summary>All keys with their texts, for settings that are passed on. <c>${NAME}</c> stands for an environment variable, so that no secret need be in the file.</summary>
+    /// <summary>True or false; null where it is not said.</summary>
+    public bool? Flag(string key)
+    {
+        if (Text(key) is not { } text) return null;
+        if (text is "true" or "false") return text == "true";
+        Problem(key, $"is '{text}'. Use true or false.");
+        return null;
+    }
+
+    /// <summary>All keys with their texts, for settings that are passed on, with what they refer to.</summary>
     public Dictionary<string, string> Texts()
     {
         var texts = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -180,12 +191,36 @@ public sealed partial class YamlSection
         return texts;
     }
 
-    public string Expanded(string key, string text) => VariablePattern().Replace(text, match =>
+    /// <summary>A text that may refer to secrets, so that none need be in the file: <c>${NAME}</c> stands for an environment variable, <c>${file:PATH}</c> for what a file holds.</summary>
+    /// <remarks>What comes back is secret: no message may show it.</remarks>
+    /// <param name="escape">Makes a value fit where it stands, as in an address.</param>
+    public string Expanded(string key, string text, Func<string, string>? escape = null) => ReferencePattern().Replace(text, match =>
     {
-        var value = Environment.GetEnvironmentVariable(match.Groups["name"].Value);
-        if (value is null) Problem(key, $"names the environment variable {match.Groups["name"].Value}, which is not set.");
-        return value ?? "";
+        var value = match.Groups["file"] is { Success: true, Value: var path } ? FileSecret(key, path) : VariableSecret(key, match.Groups["name"].Value);
+        return escape is null ? value : escape(value);
     });
+
+    private string VariableSecret(string key, string name)
+    {
+        if (Environment.GetEnvironmentVariable(name) is { } value) return value;
+        Problem(key, $"names the environment variable {name}, which is not set.");
+        return "";
+    }
+
+    private string FileSecret(string key, string path)
+    {
+        try
+        {
+            // As long as any key or certificate, and not a log that was named by mistake.
+            if (SmallFile.ReadText(Path.Combine(Folder, path), SecretBytesMaximum) is { Length: > 0 } secret) return secret;
+            Problem(key, $"names the file {path}, which is empty. Write the secret into it.");
+        }
+        catch (IOException error)
+        {
+            Problem(key, $"names a file that cannot be used: {error.Message}.");
+        }
+        return "";
+    }
 
     /// <summary>Reports the keys that nobody asked for. Call it after the last read.</summary>
     public void RefuseUnknown()
@@ -220,6 +255,6 @@ public sealed partial class YamlSection
     [GeneratedRegex(@"^(?<number>\d{1,18})\s*(?<unit>KiB|MiB|GiB)?$", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex BytesPattern();
 
-    [GeneratedRegex(@"\$\{(?<name>[A-Za-z_][A-Za-z0-9_]*)\}", RegexOptions.ExplicitCapture, 1000)]
-    private static partial Regex VariablePattern();
+    [GeneratedRegex(@"\$\{((?<name>[A-Za-z_][A-Za-z0-9_]*)|file:(?<file>[^}]+))\}", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex ReferencePattern();
 }

@@ -212,7 +212,7 @@ public sealed class EndpointsTests
                 if (given is not null) request.Headers.TryAddWithoutValidation("Authorization", given);
                 using var refused = await house.Client.SendAsync(request);
                 await ProblemAsync(refused, HttpStatusCode.Unauthorized);
-                Assert.Equal("Bearer", refused.Headers.WwwAuthenticate.ToString());
+                Assert.StartsWith("Bearer", refused.Headers.WwwAuthenticate.ToString(), StringComparison.Ordinal);
             }
         using var posted = await house.PostAsync(Some.Message());
         Assert.Equal(HttpStatusCode.Unauthorized, posted.StatusCode);

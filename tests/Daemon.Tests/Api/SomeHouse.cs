@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using DriftWatch.Alerts;
@@ -14,7 +15,9 @@ namespace DriftWatch.Daemon.Tests.Api;
 /// <summary>The whole daemon without Kafka on a free port of this machine.</summary>
 internal sealed class SomeHouse : IAsyncDisposable
 {
-    public const string Token = "0123456789abcdef";
+    /// <summary>Of <see cref="TokenName"/>, who may do everything.</summary>
+    public const string Token = "dw_0123456789abcdef";
+    public const string TokenName = "ann";
 
     private readonly TempFolder folder;
     private readonly WebApplication app;
@@ -32,13 +35,17 @@ internal sealed class SomeHouse : IAsyncDisposable
     public MonitorRegister Register => app.Services.GetRequiredService<MonitorRegister>();
 
     /// <param name="more">Lines of the configuration besides what is needed.</param>
-    public static async Task<SomeHouse> StartAsync(string more = "", bool withToken = false)
+    /// <param name="http">More of the section http, each with a comma before it.</param>
+    /// <param name="map">Adds endpoints.</param>
+    /// <param name="prepare">Writes files that the configuration names.</param>
+    public static async Task<SomeHouse> StartAsync(string more = "", bool withToken = false, string http = "", Action<TempFolder>? prepare = null, Action<WebApplication>? map = null)
     {
         var files = new TempFolder();
+        prepare?.Invoke(files);
         SaeFolder.Write(files, "sae", Some.Dictionary());
-        files.Write("token", Token + "\n");
+        if (withToken) files.Write("tokens", TokenLine(TokenName, "operator,sender", Token));
         var (settings, catalog) = ConfigurationFile.Load(files.Write("driftwatch.yaml", $$"""
-            http: { listen: '127.0.0.1:0'{{(withToken ? ", tokenFile: token" : "")}} }
+            http: { listen: '127.0.0.1:0'{{(withToken ? ", tokens: tokens" : "")}}{{http}} }
             threads: 1
             spaces:
               - { id: some/v1, sae: sae }
@@ -48,9 +55,17 @@ internal sealed class SomeHouse : IAsyncDisposable
             {{more}}
             """));
         var built = House.Build(settings, catalog, logLevel: LogLevel.Error);
+        map?.Invoke(built);
         await built.StartAsync();
         return new(files, built);
     }
+
+    public TempFolder Folder => folder;
+
+    public WebApplication App => app;
+
+    /// <summary>A line of the file of tokens.</summary>
+    public static string TokenLine(string name, string roles, string token, string expires = "") => $"{name} {roles} sha256:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token)))} {expires}\n";
 
     /// <summary>Stores an alert and waits until it is shown.</summary>
     public async Task RaiseAsync(HazardDetected raised)

@@ -278,11 +278,11 @@ public sealed class ConfigurationFileTests : IDisposable
         var problems = Problems(Example
             .Replace("labels.csv", "nolabels.csv", StringComparison.Ordinal)
             .Replace("transform: identity", "transform: maps/none.safetensors", StringComparison.Ordinal)
-            + "http: { listen: '127.0.0.1:0', tokenFile: notoken }\n");
+            + "http: { listen: '127.0.0.1:0', tokens: notokens }\n");
 
         Assert.Contains(problems, problem => problem.Contains($":4: spaces[0].labels names {folder.File("nolabels.csv")}, which does not exist", StringComparison.Ordinal));
         Assert.Contains(problems, problem => problem.Contains(":9: models[0].transform cannot be used", StringComparison.Ordinal));
-        Assert.Contains(problems, problem => problem.Contains($"http.tokenFile {folder.File("notoken")} does not exist", StringComparison.Ordinal));
+        Assert.Contains(problems, problem => problem.Contains($"http.tokens cannot be used: {folder.File("notokens")} does not exist", StringComparison.Ordinal));
         Assert.Equal(3, problems.Count);
         Assert.Contains(":3: spaces[0].sae cannot be used", Assert.Single(Problems(Example.Replace("saes/base-batchtopk", "saes/none", StringComparison.Ordinal))));
     }
@@ -408,14 +408,15 @@ public sealed class ConfigurationFileTests : IDisposable
     [InlineData("0.0.0.0:8080")]
     [InlineData("10.0.0.1:8080")]
     [InlineData("[::]:8080")]
-    public void Off_loopback_without_a_token_is_refused(string listen)
+    public void Off_loopback_without_tokens_and_TLS_is_refused(string listen)
     {
-        Assert.Contains("there is no http.tokenFile", Assert.Single(Problems($"http: {{ listen: '{listen}' }}\n{Example}")));
+        var problems = Problems($"http: {{ listen: '{listen}' }}\n{Example}");
+        Assert.Contains("nobody has to say who they are", problems[0], StringComparison.Ordinal);
+        Assert.Contains("plain text", Assert.Single(problems.Skip(1)), StringComparison.Ordinal);
 
-        folder.Write("token", "0123456789abcdef0123");
-        Assert.Equal(listen, Load($"http: {{ listen: '{listen}', tokenFile: token }}\n{Example}").Settings.Http.Listen);
-        folder.Write("token", "short\n");
-        Assert.Contains("fewer than 16 characters", Assert.Single(Problems($"http: {{ listen: '{listen}', tokenFile: token }}\n{Example}")));
+        folder.Write("tokens", $"ann viewer sha256:{new string('0', 64)}\n");
+        Assert.Contains("http.certificate and http.key", Assert.Single(Problems($"http: {{ listen: '{listen}', tokens: tokens }}\n{Example}")), StringComparison.Ordinal);
+        Assert.Equal(listen, Load($"http: {{ listen: '{listen}', tokens: tokens, plainText: true }}\n{Example}").Settings.Http.Listen);
     }
 
     [Theory]
