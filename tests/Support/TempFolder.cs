@@ -18,5 +18,7 @@ public sealed class TempFolder : IDisposable
         return File(name);
     }
 
+    public string Read(string name) => System.IO.File.ReadAllText(File(name));
+
     public void Dispose() => folder.Delete(recursive: true);
 }

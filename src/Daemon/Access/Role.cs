@@ -37,6 +37,11 @@ public static class Roles
 
     public static string NameOf(Role role) => ByName.First(each => each.Value == role).Key;
 
+    /// <summary>As <see cref="TryParse"/> reads it; what another role brings with it is not said again.</summary>
+    public static string Text(Role roles) => string.Join(',', ByName.Where(each => Has(roles, each.Value) && !ByName.Values.Any(other => other != each.Value && Has(other, each.Value) && Has(roles, other))).Select(each => each.Key));
+
     /// <summary>Each by its name.</summary>
-    public static IEnumerable<string> Names(Role roles) => ByName.Where(each => (roles & each.Value) == each.Value).Select(each => each.Key);
+    public static IEnumerable<string> Names(Role roles) => ByName.Where(each => Has(roles, each.Value)).Select(each => each.Key);
+
+    private static bool Has(Role roles, Role role) => (roles & role) == role;
 }

@@ -12,7 +12,7 @@ namespace DriftWatch.Daemon.Access;
 public sealed record TokenEntry(string Name, Role Roles, byte[] Hash, DateTimeOffset? Expires)
 {
     /// <summary>A line of the file: <c>name roles sha256:… [expires]</c>.</summary>
-    public override string ToString() => $"{Name} {string.Join(',', Access.Roles.Names(Roles))} sha256:{Convert.ToHexStringLower(Hash)}{(Expires is { } time ? time.UtcDateTime.ToString(" yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture) : "")}";
+    public override string ToString() => $"{Name} {Access.Roles.Text(Roles)} sha256:{Convert.ToHexStringLower(Hash)}{(Expires is { } time ? time.UtcDateTime.ToString(" yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture) : "")}";
 }
 
 /// <summary>The tokens that are in force: the file <c>http.tokens</c>.</summary>
@@ -21,6 +21,9 @@ public sealed partial record TokenList(IReadOnlyList<TokenEntry> Entries)
 {
     /// <summary>What every token begins with: people and secret scanners see what it is.</summary>
     public const string Prefix = "dw_";
+
+    /// <summary>Some editors begin a file with it.</summary>
+    private const char ByteOrderMark = '\ufeff';
 
     private const int EntriesMaximum = 1000;
     private const int TokenBytes = 32;
@@ -42,7 +45,7 @@ public sealed partial record TokenList(IReadOnlyList<TokenEntry> Entries)
     public static TokenList Read(byte[] file)
     {
         var (entries, problems, hashes) = (new List<TokenEntry>(), new List<string>(), new HashSet<string>(StringComparer.Ordinal));
-        foreach (var (number, line) in Encoding.UTF8.GetString(file).Split('\n').Index())
+        foreach (var (number, line) in Encoding.UTF8.GetString(file).TrimStart(ByteOrderMark).Split('\n').Index())
         {
             if (line.Trim() is not { Length: > 0 } text || text[0] == '#') continue;
             if (EntryOf(text, out var problem) is not { } entry) problems.Add($"line {number + 1}: {problem}");

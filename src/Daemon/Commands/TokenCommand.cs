@@ -54,7 +54,7 @@ public static class TokenCommand
         var next = $"{file}.new";
         var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
         if (!OperatingSystem.IsWindows()) options.UnixCreateMode = File.Exists(file) ? File.GetUnixFileMode(file) : UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        using (var writer = new StreamWriter(next, Encoding.UTF8, options)) writer.Write(content);
+        using (var stream = new FileStream(next, options)) stream.Write(Encoding.UTF8.GetBytes(content));
         File.Move(next, file, overwrite: true);
     }
 }

@@ -17,7 +17,8 @@ public sealed class TokenListTests
         Assert.Matches("^dw_[A-Za-z0-9_-]{43}$", token);
         Assert.NotEqual(token, other);
         Assert.DoesNotContain(token, entry.ToString(), StringComparison.Ordinal);
-        var list = Read(entry.ToString());
+        Assert.StartsWith("ann operator,sender sha256:", entry.ToString(), StringComparison.Ordinal);
+        var list = Read($"\ufeff{entry}");
         Assert.Equal((Authentication)new Caller("ann", Role.Operator | Role.Sender), list.Authenticate(token, Some.Time.AddSeconds(-1)));
         Assert.Equal(Authentication.Refused(Refusal.Expired), list.Authenticate(token, Some.Time));
         Assert.Equal(Authentication.Refused(Refusal.Unknown), list.Authenticate(other, Some.Time));

@@ -384,6 +384,80 @@ public sealed class ConfigurationFileTests : IDisposable
     }
 
     [Theory]
+    [InlineData("s3cret\n", "s3cret")]
+    [InlineData("s3cret\r\n\n", "s3cret")]
+    [InlineData(" s3cret ", " s3cret ")]
+    public void Secrets_come_from_files_too_without_the_line_end(string content, string expected)
+    {
+        folder.Write("secrets/kafka", content);
+
+        Assert.Equal(expected, Load($"{KafkaSecret}{Example}").Settings.Kafka!.Settings["sasl.password"]);
+    }
+
+    [Fact]
+    public void A_secret_that_is_not_there_is_refused_with_its_file()
+    {
+        Assert.Contains($":4: kafka.settings.sasl.password names a file that cannot be used: {folder.File("secrets/kafka")} does not exist.", Assert.Single(Problems(KafkaSecret + Example)), StringComparison.Ordinal);
+        folder.Write("secrets/kafka", "\n");
+        Assert.Contains("names the file secrets/kafka, which is empty", Assert.Single(Problems(KafkaSecret + Example)), StringComparison.Ordinal);
+        folder.Write("secrets/kafka", new byte[70_000]);
+        Assert.Contains("has more than 65536 bytes", Assert.Single(Problems(KafkaSecret + Example)), StringComparison.Ordinal);
+        folder.Write("secrets/kafka", [0xff, 0xfe, 0xff]);
+        Assert.Contains("is not text in UTF-8", Assert.Single(Problems(KafkaSecret + Example)), StringComparison.Ordinal);
+    }
+
+    private const string KafkaSecret = "kafka:\n  settings:\n    bootstrap.servers: 127.0.0.1:1\n    sasl.password: ${file:secrets/kafka}\n";
+
+    [Theory]
+    [InlineData("log: 'postgres://u:${file:pg}@db/x'", "postgres://u:a%2Fb%40c%3Fd%3A%25@db/x")]
+    [InlineData("log: 'postgres://u@db/x?password=${file:pg}&timeout=2'", "postgres://u@db/x?password=a%2Fb%40c%3Fd%3A%25&timeout=2")]
+    [InlineData("log: 'postgres://u@${file:host}/x'", "postgres://u@db:5432/x")]
+    [InlineData("log: '${file:whole}'", "postgres://u:p@db/x")]
+    public void The_password_of_the_log_may_hold_what_an_address_uses_itself(string log, string expected)
+    {
+        folder.Write("pg", "a/b@c?d:%\n");
+        folder.Write("host", "db:5432\n");
+        folder.Write("whole", "postgres://u:p@db/x\n");
+
+        var settings = Load($"{log}\n{Example}").Settings;
+
+        Assert.Equal(expected, settings.Log);
+        Assert.DoesNotContain("a%2Fb", settings.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain(":p@", settings.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("log: 'postgress://u:${file:secrets/kafka}@db/x'")]
+    [InlineData("log: 'postgres://u:${file:secrets/kafka}@/x'")]
+    [InlineData("log: 'postgres://u@db/x?password=${file:secrets/kafka}&bananas=3'")]
+    [InlineData("log: 'nothing://u@db/x?sslmode=x&Password=${file:secrets/kafka}'")]
+    [InlineData("kafka: { start: now, settings: { group.id: '${file:secrets/kafka}', sasl.password: '${file:secrets/kafka}' } }")]
+    public void A_problem_with_a_setting_does_not_show_the_secret_in_it(string line)
+    {
+        folder.Write("secrets/kafka", "s3cret");
+
+        Assert.DoesNotContain("s3cret", string.Concat(Problems($"{line}\n{Example}")), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("tokenFile: token", "'driftwatch token create --name NAME")]
+    [InlineData("certificate: c.pem", "http.certificate stands without http.key")]
+    [InlineData("key: c.pem", "http.key stands without http.certificate")]
+    [InlineData("certificate: c.pem, key: c.pem", "http.certificate cannot be used: FOLDER/c.pem does not exist")]
+    [InlineData("connections: 0", "http.connections is 0. Use 1 to 100000")]
+    [InlineData("sendRate: 0", "http.sendRate is 0")]
+    [InlineData("plainText: yes", "http.plainText is 'yes'. Use true or false")]
+    [InlineData("jwt: { authority: 'https://a' }", "http.jwt lacks audience")]
+    [InlineData("jwt: { audience: x }", "http.jwt needs authority")]
+    [InlineData("jwt: { audience: x, authority: 'https://a', keys: k, issuer: i }", "http.jwt needs authority")]
+    [InlineData("jwt: { audience: x, authority: 'http://login.acme.example' }", "Use an https address")]
+    [InlineData("jwt: { audience: x, keys: k }", "http.jwt lacks issuer")]
+    [InlineData("jwt: { audience: x, keys: k, issuer: i }", "http.jwt.keys cannot be used: FOLDER/k does not exist")]
+    [InlineData("jwt: { audience: x, authority: 'https://a', roles: { admin: x } }", "'http.jwt.roles.admin' is not a setting")]
+    public void What_the_API_cannot_be_given_is_refused_with_what_to_write(string http, string because) =>
+        Assert.Contains(Problems($"http: {{ {http} }}\n{Example}"), problem => problem.Contains(because.Replace("FOLDER/", folder.Path + "/", StringComparison.Ordinal), StringComparison.Ordinal));
+
+    [Theory]
     [InlineData("log: postgres://host\n", "lacks a host or a database")]
     [InlineData("log: esdb://host\n", "PROFILE=production")]
     [InlineData("encoder: cuda\n", "PROFILE=production")]

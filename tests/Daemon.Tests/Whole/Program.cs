@@ -7,10 +7,13 @@ internal static class Program
 {
     public sealed record Ended(int ExitCode, string Output, string Error);
 
-    public static Process Start(params IEnumerable<string> args)
+    public static Process Start(params IEnumerable<string> args) => Start(new Dictionary<string, string>(StringComparer.Ordinal), args);
+
+    public static Process Start(IReadOnlyDictionary<string, string> environment, params IEnumerable<string> args)
     {
         var start = new ProcessStartInfo("dotnet") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "driftwatch.dll"));
+        foreach (var (name, value) in environment) start.Environment[name] = value;
         foreach (var arg in args) start.ArgumentList.Add(arg);
         return Process.Start(start)!;
     }
