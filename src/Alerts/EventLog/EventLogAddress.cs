@@ -93,5 +93,8 @@ public static partial class EventLogAddress
 /// <summary>One store, seen as the log and as the place for its followers' checkpoints.</summary>
 public sealed record OpenedLog(IEventLog Log, ICheckpoints Checkpoints) : IDisposable
 {
+    /// <summary>Positions only ascend (EventStoreDB's are places in its own log file); otherwise they count 1, 2, 3 …, and a missing one is an event that was removed.</summary>
+    public bool PositionsHaveGaps { get; init; }
+
     public void Dispose() => (Log as IDisposable)?.Dispose();
 }

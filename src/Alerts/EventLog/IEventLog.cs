@@ -8,7 +8,7 @@ namespace DriftWatch.Alerts.EventLog;
 public sealed record NewEvent(Guid Id, string Type, DateTimeOffset? Time, string Actor, Guid? Causation, byte[] Data, byte[]? Attachment = null);
 
 /// <summary>A fact as stored.</summary>
-/// <param name="Position">Order over all streams, from 1.</param>
+/// <param name="Position">Order over all streams: 1 or more, ascending, the same at every read. Without gaps where the store can (<see cref="OpenedLog.PositionsHaveGaps"/>).</param>
 /// <param name="Revision">Order in the stream, from 0.</param>
 /// <param name="Previous">Hash of the event before it in the stream, 64 hexadecimal digits; zeros for the first.</param>
 /// <param name="Hash">SHA-256 over <paramref name="Previous"/> and everything else (<see cref="EventChain"/>).</param>
@@ -37,6 +37,7 @@ public interface IEventLog
     Task<byte[]?> ReadAttachmentAsync(Guid id, CancellationToken stopping);
 
     /// <summary>All events behind <paramref name="afterPosition"/> in order, up to the last that is stored now.</summary>
+    /// <param name="afterPosition">0, or the position of an event.</param>
     IAsyncEnumerable<StoredEvent> ReadAllAsync(long afterPosition, CancellationToken stopping);
 
     /// <summary>All events behind <paramref name="afterPosition"/> in order, and new ones as they come; ends only with <paramref name="stopping"/>.</summary>

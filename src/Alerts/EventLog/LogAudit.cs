@@ -20,7 +20,8 @@ public sealed record LogHead(long Position, int Streams, string Hash, DateTimeOf
 /// Each event's hash covers its own content and the hash before it (<see cref="EventChain"/>). An altered event does not have its own hash any more; behind one that was taken out a revision is missing and the
 /// hash before does not fit. A tail that was cut off leaves no trace in the chain: a <see cref="LogHead"/> from before shows it.
 /// </remarks>
-public sealed class LogAudit
+/// <param name="positionsHaveGaps">The store's positions only ascend (<see cref="OpenedLog.PositionsHaveGaps"/>): a stream that was removed whole is then shown by a <see cref="LogHead"/> from before alone.</param>
+public sealed class LogAudit(bool positionsHaveGaps = false)
 {
     private readonly SortedDictionary<string, (long Revision, string Hash)> streams = new(StringComparer.Ordinal);
     private readonly List<AuditProblem> problems = [];
@@ -38,7 +39,7 @@ public sealed class LogAudit
     public void Evolve(StoredEvent fact)
     {
         var (last, hash) = streams.GetValueOrDefault(fact.Stream, (-1, EventChain.Beginning));
-        if (fact.Position != Position + 1)
+        if (positionsHaveGaps ? fact.Position <= Position : fact.Position != Position + 1)
             Say(fact, fact.Position > Position ? $"positions {Position + 1} to {fact.Position - 1} are missing before it: {fact.Position - Position - 1} events of some streams were removed" : $"it stands at position {fact.Position} behind {Position}: the order over all streams was changed");
         if (fact.Revision != last + 1)
             Say(fact, fact.Revision > last ? $"revisions {last + 1} to {fact.Revision - 1} are missing before it: removed" : $"its revision does not follow on {last}: reordered");

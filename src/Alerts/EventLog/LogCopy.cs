@@ -13,10 +13,10 @@ public static class LogCopy
     /// <exception cref="MalformedException">The target holds something else; or an event of the source does not have its hash; reason <c>log</c>.</exception>
     public static async Task<(long Copied, long All)> RunAsync(IEventLog from, IEventLog to, Action<long>? progress, CancellationToken stopping)
     {
-        var done = await AgreedAsync(from, to, stopping);
+        var (position, done) = await AgreedAsync(from, to, stopping);
         var copied = 0L;
         var batch = new List<StoredEvent>();
-        await foreach (var fact in from.ReadAllAsync(done, stopping))
+        await foreach (var fact in from.ReadAllAsync(position, stopping))
         {
             if (batch.Count > 0 && (batch[^1].Stream != fact.Stream || batch.Count == BatchMaximum)) copied += await FlushAsync();
             batch.Add(fact);
@@ -38,23 +38,24 @@ public static class LogCopy
             }
             // The target links them anew: from the same beginning and content, the same hashes.
             await to.AppendAsync(batch[0].Stream, batch[0].Revision - 1, events, stopping);
-            progress?.Invoke(batch[^1].Position);
             batch.Clear();
+            progress?.Invoke(done + copied + events.Count);
             return events.Count;
         }
     }
 
-    /// <summary>What the target has must be the beginning of the source, to the hash.</summary>
-    private static async Task<long> AgreedAsync(IEventLog from, IEventLog to, CancellationToken stopping)
+    /// <summary>What the target has must be the beginning of the source, to the hash and in the same order; positions are each store's own.</summary>
+    /// <returns>Where the source goes on, and how many events the target has.</returns>
+    private static async Task<(long Position, long Events)> AgreedAsync(IEventLog from, IEventLog to, CancellationToken stopping)
     {
-        var position = 0L;
+        var (position, events) = (0L, 0L);
         await using var source = from.ReadAllAsync(0, stopping).GetAsyncEnumerator(stopping);
         await foreach (var there in to.ReadAllAsync(0, stopping))
         {
-            if (!await source.MoveNextAsync() || source.Current.Hash != there.Hash || source.Current.Position != there.Position)
+            if (!await source.MoveNextAsync() || source.Current.Hash != there.Hash)
                 throw new MalformedException("log", $"the target holds other events than the source, from position {there.Position} on ({there.Stream}, revision {there.Revision}). Copy into an empty store, or one that this copy was begun in.");
-            position = there.Position;
+            (position, events) = (source.Current.Position, events + 1);
         }
-        return position;
+        return (position, events);
     }
 }

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Npgsql;
 using Polly;
 using Polly.Retry;
 
@@ -14,7 +13,7 @@ public sealed class PatientEventLog(IEventLog log, ICheckpoints checkpoints, Tim
 
     private readonly ResiliencePipeline pipeline = new ResiliencePipelineBuilder { TimeProvider = time }.AddRetry(new()
     {
-        ShouldHandle = new PredicateBuilder().Handle<NpgsqlException>(error => error.IsTransient),
+        ShouldHandle = new PredicateBuilder().Handle<Exception>(StoreFault.IsTransient),
         MaxRetryAttempts = int.MaxValue,
         Delay = firstDelay,
         MaxDelay = longestDelay,
@@ -66,7 +65,7 @@ public sealed class PatientEventLog(IEventLog log, ICheckpoints checkpoints, Tim
             {
                 return await events.MoveNextAsync();
             }
-            catch (NpgsqlException error) when (error.IsTransient)
+            catch (Exception error) when (StoreFault.IsTransient(error))
             {
                 // An enumeration that failed is over: the next attempt begins a new one.
                 await events.DisposeAsync();

@@ -33,10 +33,10 @@ public static class AuditCommand
     }
 
     /// <summary>The log up to a position.</summary>
-    public static async Task<LogAudit> WalkAsync(IEventLog log, long upTo, CancellationToken stopping)
+    public static async Task<LogAudit> WalkAsync(OpenedLog log, long upTo, CancellationToken stopping)
     {
-        var audit = new LogAudit();
-        await foreach (var fact in log.ReadAllAsync(0, stopping))
+        var audit = new LogAudit(log.PositionsHaveGaps);
+        await foreach (var fact in log.Log.ReadAllAsync(0, stopping))
         {
             if (fact.Position > upTo) break;
             audit.Evolve(fact);
@@ -51,7 +51,7 @@ public static class AuditCommand
         if (signed is not null && !signed.IsSignedBy(await File.ReadAllTextAsync(Found(keyFile!), stopping))) throw new Analysis.Activations.MalformedException("head", $"{headFile} is not signed by {keyFile}.");
 
         using var log = CommandLine.OpenStored(address);
-        var (audit, then) = (new LogAudit(), (LogHead?)null);
+        var (audit, then) = (new LogAudit(log.PositionsHaveGaps), (LogHead?)null);
         await foreach (var fact in log.Log.ReadAllAsync(0, stopping))
         {
             // Where the head was taken, or behind it when what it ended with is gone.
@@ -81,7 +81,7 @@ public static class AuditCommand
     {
         var key = await File.ReadAllTextAsync(Found(keyFile), stopping);
         using var log = CommandLine.OpenStored(address);
-        var audit = await WalkAsync(log.Log, long.MaxValue, stopping);
+        var audit = await WalkAsync(log, long.MaxValue, stopping);
         if (audit.ProblemCount > 0) throw new Analysis.Activations.MalformedException("log", $"the log does not hold: {audit.Problems[0].What}. A signature would vouch for it; see 'driftwatch audit verify'.");
         var head = SignedHead.Sign(audit.Head(), key);
         await File.WriteAllTextAsync(output, head.ToJson(), stopping);

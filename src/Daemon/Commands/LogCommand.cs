@@ -27,14 +27,14 @@ public static class LogCommand
         if (EventLogAddress.Problem(to) is { } problem) throw new UsageException($"--to: {problem}");
         using var source = CommandLine.OpenStored(from, "--from");
         using var target = EventLogAddress.Open(to, TimeProvider.System, attachmentsKept: int.MaxValue);
-        var next = ReportEvery;
-        var (copied, all) = await LogCopy.RunAsync(source.Log, target.Log, position =>
+        var next = (long)ReportEvery;
+        var (copied, all) = await LogCopy.RunAsync(source.Log, target.Log, events =>
         {
-            if (json || position < next) return;
-            Console.Error.WriteLine($"{position} events");
-            next = (int)position + ReportEvery;
+            if (json || events < next) return;
+            Console.Error.WriteLine($"{events} events");
+            next = events + ReportEvery;
         }, stopping);
-        var head = await AuditCommand.WalkAsync(target.Log, long.MaxValue, stopping);
+        var head = await AuditCommand.WalkAsync(target, long.MaxValue, stopping);
         if (json) Console.WriteLine(JsonSerializer.Serialize(new { copied, events = all, head = head.Head(), problems = head.ProblemCount }, EventJson.Options));
         else Console.WriteLine($"{copied} events copied, {all} in {EventLogAddress.Shown(to)}; its hash chains hold, head {head.Head().Hash}");
         return head.ProblemCount == 0 ? ExitCode.Done : ExitCode.InputRefused;
