@@ -8,7 +8,18 @@ public interface IEncoder
     /// <summary>What does the work, for the log: <c>cpu (Vector512, 2 threads)</c>.</summary>
     string Description { get; }
 
+    EncoderStatus Status => EncoderStatus.Processor;
+
     /// <param name="rowsBD">Finite activations in the model's own scale, row-major <c>[rows, D]</c>; each row can be encoded (<see cref="RowNormalization.CanEncode"/>).</param>
     /// <param name="codes">Cleared, then one row for each.</param>
     void Encode(ReadOnlySpan<float> rowsBD, SparseCodes codes);
+}
+
+/// <summary>Where the work is done, for the metrics.</summary>
+/// <param name="Device"><c>cpu</c> or <c>cuda</c>.</param>
+/// <param name="Fallback">Why it is not done where it was asked for; null: it is.</param>
+/// <param name="BatchRows">Rows that the device takes at once, fewer after it ran out of memory; null: it has no such bound.</param>
+public sealed record EncoderStatus(string Device, Precision Precision, string? Fallback = null, int? BatchRows = null)
+{
+    public static EncoderStatus Processor { get; } = new("cpu", Precision.Fp32);
 }

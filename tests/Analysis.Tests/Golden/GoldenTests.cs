@@ -1,10 +1,12 @@
 using DriftWatch.Analysis.Activations;
 using DriftWatch.Analysis.Encoding;
 using DriftWatch.Analysis.Encoding.Formats;
+using DriftWatch.Analysis.Tests.Encoding;
 
 namespace DriftWatch.Analysis.Tests.Golden;
 
 /// <summary>The numbers of the field's libraries: support exactly, values to 1e-5 · max(1, largest value of the row).</summary>
+[Collection(nameof(EveryEncoder))]
 public sealed class GoldenTests
 {
     private const double Tolerance = 1e-5;
@@ -208,7 +210,7 @@ public sealed class GoldenTests
     {
         Assert.Contains(golden.Expect, new[] { "equal", "features" });
         var sae = golden.Dictionary();
-        foreach (var encoder in new[] { new ReferenceEncoder(sae), FastestEncoder.For(sae, threads: 2) })
+        foreach (var encoder in EveryEncoder.For(sae))
             foreach (var suffix in new[] { "", "_x_low" })
                 if (golden.HasTensor("features" + suffix)) SameNumbers(golden, sae, encoder, suffix);
     }
