@@ -1,3 +1,4 @@
+using System.Globalization;
 using DriftWatch.Analysis.Activations;
 
 namespace DriftWatch.Alerts;
@@ -13,6 +14,9 @@ public static class StreamNames
     /// <summary>Whose windows a stream holds; null: it holds no windows.</summary>
     public static MonitorId? WatchedIn(string stream) =>
         stream.StartsWith(WatchPrefix, StringComparison.Ordinal) && stream.LastIndexOf('-') > WatchPrefix.Length && MonitorId.TryParse(stream[WatchPrefix.Length..stream.LastIndexOf('-')], out var monitor) ? monitor : null;
+
+    /// <summary>Of the windows in a stream; null: it holds no windows.</summary>
+    public static int? PartitionIn(string stream) => WatchedIn(stream) is null ? null : int.TryParse(stream.AsSpan(stream.LastIndexOf('-') + 1), CultureInfo.InvariantCulture, out var partition) ? partition : null;
 
     public static string Baseline(MonitorId monitor) => $"baseline-{monitor}";
 

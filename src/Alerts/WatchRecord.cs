@@ -14,6 +14,7 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
     private readonly Dictionary<int, PartitionPosition> positions = [];
     private readonly WindowJudge judge = new();
     private readonly HashSet<int> owned = [];
+    private readonly Dictionary<int, WrongRevisionException> taken = [];
     private readonly Dictionary<string, long> appended = new(StringComparer.Ordinal);
     private long position;
     private readonly HashSet<(string Hash, string Model, string Hook)> installed = [];
@@ -33,19 +34,29 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
     public PartitionPosition PositionOf(int partition) => positions.GetValueOrDefault(partition, PartitionPosition.Beginning);
 
     /// <summary>From here on only we write windows of this partition. Call it when everything stored is folded.</summary>
-    public void Own(int partition) => owned.Add(partition);
+    public void Own(int partition)
+    {
+        owned.Add(partition);
+        taken.Remove(partition);
+    }
 
-    public void Leave(int partition) => owned.Remove(partition);
+    public void Leave(int partition)
+    {
+        owned.Remove(partition);
+        taken.Remove(partition);
+    }
+
+    /// <summary>Partitions that we owned until somebody else wrote to them. They are to be left; until then nothing is stored of them: with his windows folded the revision would no longer refuse ours.</summary>
+    public IReadOnlyList<(int Partition, WrongRevisionException Because)> Taken => [.. taken.Select(entry => (entry.Key, entry.Value))];
 
     /// <summary>Folds what was stored since, by whomever.</summary>
-    /// <exception cref="WrongRevisionException">Somebody else wrote to a partition that we own: believing it would take down the fence that the revision is.</exception>
     public async Task CatchUpAsync(CancellationToken stopping)
     {
         await foreach (var stored in log.ReadAllAsync(position, stopping))
         {
             var fact = EventJson.Read(stored.Data);
             if (fact is WindowClosed foreign && owned.Contains(foreign.Partition) && stored.Revision > appended.GetValueOrDefault(stored.Stream, -1))
-                throw new WrongRevisionException(stored.Stream, RevisionOf(stored.Stream), stored.Revision);
+                taken.TryAdd(foreign.Partition, new(stored.Stream, RevisionOf(stored.Stream), stored.Revision));
             judge.Evolve(fact);
             Baselines.Evolve(fact, stored.Id);
             if (fact is WindowClosed { Baseline: not null } judged) TakeTails(judged);
@@ -67,9 +78,11 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
     /// <summary>Records the catalog in force if it is another than before, and the learned maps that are new in it.</summary>
     public async Task RecordCatalogAsync(CancellationToken stopping)
     {
-        if (catalogHash == catalog.Hash) return;
-        // No event time: the first window that names it dates it. Anything else would make two runs over the same data differ.
-        await AppendAsync(StreamNames.Catalog, null, [(new CatalogChanged(catalog.Hash, catalog.Content), $"{RevisionOf(StreamNames.Catalog)}|{catalog.Hash}"), .. Uninstalled()], null, stopping);
+        while (catalogHash != catalog.Hash)
+        {
+            // No event time: the first window that names it dates it. Anything else would make two runs over the same data differ.
+            await AppendUnlessOvertakenAsync(StreamNames.Catalog, [(new CatalogChanged(catalog.Hash, catalog.Content), $"{RevisionOf(StreamNames.Catalog)}|{catalog.Hash}"), .. Uninstalled()], null, stopping);
+        }
     }
 
     private IEnumerable<(AlertEvent Fact, string Name)> Uninstalled() =>
@@ -80,8 +93,10 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
 
     /// <summary>Stores a closed window with what is decided from it, and the baselines that are complete with it.</summary>
     /// <returns>What was stored.</returns>
+    /// <exception cref="WrongRevisionException">The partition is somebody else's.</exception>
     public async Task<IReadOnlyList<AlertEvent>> RecordAsync(JudgedWindow judged, int partition, CancellationToken stopping)
     {
+        if (taken.TryGetValue(partition, out var because)) throw because;
         var closed = ClosedOf(judged, partition);
         var decided = judge.Decide(closed, judged);
         var place = $"{closed.Probe}|{closed.Offsets.Next}";
@@ -96,10 +111,28 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
     /// <summary>Freezes what has its rows; after a crash between a window and its baseline this makes up for it.</summary>
     public async Task<IReadOnlyList<AlertEvent>> FreezeBaselinesAsync(CancellationToken stopping)
     {
-        var due = Baselines.Due().ToArray();
-        foreach (var baseline in due)
-            await AppendAsync(StreamNames.Baseline(baseline.Monitor), null, [(baseline, $"{baseline.Probe}|{baseline.Encoding}|{baseline.Hash}")], baseline.End, stopping);
-        return due;
+        var frozen = new List<AlertEvent>();
+        while (Baselines.Due().FirstOrDefault() is { } baseline)
+        {
+            if (await AppendUnlessOvertakenAsync(StreamNames.Baseline(baseline.Monitor), [(baseline, $"{baseline.Probe}|{baseline.Encoding}|{baseline.Hash}")], baseline.End, stopping)) frozen.Add(baseline);
+        }
+        return frozen;
+    }
+
+    /// <summary>To a stream that any daemon of the group may write to. One that was faster is believed, and what is still to do is seen anew.</summary>
+    /// <returns>False: somebody was faster.</returns>
+    private async Task<bool> AppendUnlessOvertakenAsync(string stream, IReadOnlyList<(AlertEvent Fact, string Name)> facts, DateTimeOffset? time, CancellationToken stopping)
+    {
+        try
+        {
+            await AppendAsync(stream, null, facts, time, stopping);
+            return true;
+        }
+        catch (WrongRevisionException overtaken) when (overtaken.Stream == stream)
+        {
+            await CatchUpAsync(stopping);
+            return false;
+        }
     }
 
     /// <summary>What tells facts of one type in one append apart; none for broad drift.</summary>

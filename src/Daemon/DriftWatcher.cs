@@ -1,4 +1,5 @@
 using DriftWatch.Alerts;
+using DriftWatch.Alerts.EventLog;
 using DriftWatch.Alerts.Metrics;
 using DriftWatch.Analysis;
 using DriftWatch.Analysis.Activations;
@@ -61,27 +62,56 @@ public sealed partial class DriftWatcher(
         await foreach (var happened in source.ReadAsync(stopping))
         {
             using var step = progress.Begin();
-            switch (happened)
+            try
             {
-                case PartitionAssigned assigned:
-                    assigned.BeginAt(await OpenAsync(assigned.Partition, stopping));
-                    break;
-                case PartitionRevoked revoked:
-                    partitions.Remove(revoked.Partition);
-                    record.Leave(revoked.Partition);
-                    revoked.Dropped();
-                    break;
-                case MessageReceived { Message: var message }:
-                    await WatchAsync(message, partitions[message.Partition], stopping);
-                    break;
+                await TakeAsync(happened, stopping);
             }
+            catch (WrongRevisionException taken) when (StreamNames.PartitionIn(taken.Stream) is { } partition)
+            {
+                StandDown(partition, taken);
+            }
+            foreach (var (partition, taken) in record.Taken) StandDown(partition, taken);
         }
         await FlushDeadLettersAsync();
+    }
+
+    private async Task TakeAsync(SourceEvent happened, CancellationToken stopping)
+    {
+        switch (happened)
+        {
+            case PartitionAssigned assigned:
+                assigned.BeginAt(await OpenAsync(assigned.Partition, stopping));
+                break;
+            case PartitionRevoked revoked:
+                partitions.Remove(revoked.Partition);
+                record.Leave(revoked.Partition);
+                revoked.Dropped();
+                break;
+            // Of a partition that was given up nothing more is taken.
+            case MessageReceived { Message: var message } when partitions.TryGetValue(message.Partition, out var partition):
+                await WatchAsync(message, partition, stopping);
+                break;
+        }
+    }
+
+    /// <summary>
+    /// Somebody else has written windows of this partition. It is given up, its open windows with it, and the daemon goes on with the others: ending would take those from it too,
+    /// and all would be read again elsewhere. Whether the partition is ours after all the group says.
+    /// </summary>
+    private void StandDown(int partition, WrongRevisionException taken)
+    {
+        partitions.Remove(partition);
+        record.Leave(partition);
+        if (!source.GiveUp(partition)) throw taken;
+        metrics.PartitionGivenUp();
+        LogGivenUp(partition, taken.Message);
     }
 
     private async Task<long?> OpenAsync(int partition, CancellationToken stopping)
     {
         await record.CatchUpAsync(stopping);
+        // Its owner before may have died between a window and the baseline that is complete with it.
+        await record.FreezeBaselinesAsync(stopping);
         record.Own(partition);
         var position = record.PositionOf(partition);
         partitions[partition] = new(new(catalog.Models[0].Windows, position, RowsLeft), position);
@@ -225,6 +255,9 @@ public sealed partial class DriftWatcher(
 
     [LoggerMessage(LogLevel.Warning, "Alert {Alert}: hazard {Hazard} ({Severity}) in {Monitor}: {Summary}. {Findings}")]
     private partial void LogHazard(string alert, string hazard, Analysis.Detection.Severity severity, MonitorId monitor, string summary, string findings);
+
+    [LoggerMessage(LogLevel.Warning, "Partition {Partition} is given up, its open windows are dropped: {Reason}. If it is still this daemon's it is begun anew behind what is stored")]
+    private partial void LogGivenUp(int partition, string reason);
 
     [LoggerMessage(LogLevel.Information, "Alert {Alert} of {Monitor} ended: {Rule}")]
     private partial void LogEnded(string alert, MonitorId monitor, string rule);

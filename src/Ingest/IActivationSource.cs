@@ -49,6 +49,10 @@ public interface IActivationSource
     /// <remarks>For what another partition may be about to tell: the baseline that this partition's windows are compared with.</remarks>
     void Postpone(int partition, long offset) => throw new NotSupportedException($"{GetType().Name} has one partition; ask {nameof(CanPostpone)} first");
 
+    /// <summary>Somebody else has written what this partition holds: nothing more of it comes until it is assigned anew, by the group or, after a while in which the group has not taken it away, by the source itself.</summary>
+    /// <returns>False: this source has no group that could say whose it is.</returns>
+    bool GiveUp(int partition) => false;
+
     /// <summary>Is there another partition to wait for?</summary>
     bool CanPostpone { get; }
 }

@@ -11,7 +11,7 @@ public sealed class WatchMetrics : IDisposable
     public const string MeterName = "DriftWatch";
 
     private readonly Meter meter = new(MeterName);
-    private readonly Counter<long> rows, rejected, windows, undecided, rowsLeftOut, httpRefused, reloadsFailed;
+    private readonly Counter<long> rows, rejected, windows, undecided, rowsLeftOut, givenUp, httpRefused, reloadsFailed;
     private readonly Histogram<double> encodeSeconds, appendSeconds;
     private readonly MonitorRegister register;
     private readonly TimeProvider time;
@@ -28,6 +28,7 @@ public sealed class WatchMetrics : IDisposable
         undecided = meter.CreateCounter<long>("driftwatch_windows_undecided_total", description: "Windows from which nothing was decided, by reason: no-baseline, too-few-sequences. Blind is not quiet.");
         httpRefused = meter.CreateCounter<long>("driftwatch_http_refused_total", description: "HTTP requests refused before they were looked at, by reason: no-token, unknown-token, expired-token, wrong-role, rate and others.");
         reloadsFailed = meter.CreateCounter<long>("driftwatch_reloads_failed_total", description: "Files that changed while the daemon ran and could not be used, by setting: what was in force before stays so.");
+        givenUp = meter.CreateCounter<long>("driftwatch_partitions_given_up_total", description: "Partitions given up because another daemon had written to them.");
         encodeSeconds = meter.CreateHistogram<double>("driftwatch_encode_seconds", description: "Time to select, map, encode and add up one message.");
         appendSeconds = meter.CreateHistogram<double>("driftwatch_event_append_seconds", description: "Time to store one window and what was decided from it.");
         Gauge("driftwatch_drift_score", "Score of each detector on the last window; each detector's documentation says its unit.", () =>
@@ -57,6 +58,8 @@ public sealed class WatchMetrics : IDisposable
     public void Refused(string reason) => httpRefused.Add(1, new KeyValuePair<string, object?>("reason", reason));
 
     public void ReloadFailed(string setting) => reloadsFailed.Add(1, new KeyValuePair<string, object?>("setting", setting));
+
+    public void PartitionGivenUp() => givenUp.Add(1);
 
     public void Encoded(TimeSpan took) => encodeSeconds.Record(took.TotalSeconds);
 

@@ -15,6 +15,9 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
 {
     private static readonly TimeSpan pauseAfter = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan pollTimeout = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>A daemon that was asleep hears within a heartbeat that the partition is another's; one that is right loses this much time.</summary>
+    private static readonly TimeSpan retakeAfter = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan watermarkTimeout = TimeSpan.FromSeconds(2);
 
     /// <summary>How long a rebalance waits for the reader; Kafka's max.poll.interval.ms is five minutes.</summary>
@@ -30,10 +33,14 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     private readonly ConcurrentDictionary<int, long> read = new();
     private readonly ConcurrentDictionary<int, long> ends = new();
     private readonly Dictionary<int, (long Offset, Dictionary<int, long>? Until)> postponed = [];
+    private readonly Dictionary<int, long> givenUp = [];
     private readonly AutoResetEvent room = new(false);
     private long bytesQueued;
     private long fullSince;
     private bool paused;
+
+    // Partitions that came since the pause are not paused yet.
+    private bool assignedSincePause;
 
     /// <param name="Event">Null: the partition was read to its end, <paramref name="End"/>.</param>
     private sealed record Queued(SourceEvent? Event, int Partition, int Generation, int Bytes, long End = 0);
@@ -94,6 +101,20 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
         });
     }
 
+    public bool GiveUp(int partition)
+    {
+        NextGeneration(partition);
+        commands.Enqueue(consumer =>
+        {
+            stamps[partition] = GenerationOf(partition);
+            postponed.Remove(partition);
+            if (!consumer.Assignment.Exists(assigned => assigned.Partition.Value == partition)) return;
+            consumer.Pause([new(options.Topic, partition)]);
+            givenUp[partition] = Stopwatch.GetTimestamp();
+        });
+        return true;
+    }
+
     public void Dispose() => room.Dispose();
 
     private int GenerationOf(int partition) => generations.GetValueOrDefault(partition);
@@ -108,7 +129,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
             consumer.Subscribe(options.Topic);
             try
             {
-                while (!stopping.IsCancellationRequested) PollOnce(consumer);
+                while (!stopping.IsCancellationRequested) PollOnce(consumer, stopping);
             }
             finally
             {
@@ -120,14 +141,19 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
         catch (Exception error)
         {
             // The reader throws it; the host stops and the pod restarts.
-            queue.Writer.TryComplete(stopping.IsCancellationRequested ? null : error);
+            queue.Writer.TryComplete(stopping.IsCancellationRequested ? null : Explained(error));
         }
     }
 
-    private void PollOnce(IConsumer<byte[]?, byte[]?> consumer)
+    private Exception Explained(Exception error) => error is KafkaException { Error.Code: ErrorCode.FencedInstanceId } fenced
+        ? new InvalidOperationException($"kafka.settings.group.instance.id '{options.Settings.GetValueOrDefault("group.instance.id")}' is used by another daemon of group {options.Group} too, and Kafka has shut this one out. Give each daemon its own, as in ${{HOSTNAME}}", fenced)
+        : error;
+
+    private void PollOnce(IConsumer<byte[]?, byte[]?> consumer, CancellationToken stopping)
     {
         RunCommands(consumer);
         ReleasePostponed(consumer);
+        RetakeGivenUp(consumer, stopping);
         if (!HasRoom(consumer)) return;
         ConsumeResult<byte[]?, byte[]?>? result;
         try
@@ -178,8 +204,13 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     {
         if (paused)
         {
-            if (Interlocked.Read(ref bytesQueued) > options.BytesInFlight / 2) return true;
-            consumer.Resume(consumer.Assignment.Where(assigned => !postponed.ContainsKey(assigned.Partition.Value)));
+            if (Interlocked.Read(ref bytesQueued) > options.BytesInFlight / 2)
+            {
+                if (assignedSincePause) consumer.Pause(consumer.Assignment);
+                assignedSincePause = false;
+                return true;
+            }
+            consumer.Resume(consumer.Assignment.Where(assigned => !postponed.ContainsKey(assigned.Partition.Value) && !givenUp.ContainsKey(assigned.Partition.Value)));
             (paused, fullSince) = (false, 0);
             return true;
         }
@@ -212,13 +243,24 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
         }
     }
 
+    /// <summary>The group has not taken it away: it is ours, and is begun anew behind what is stored now.</summary>
+    private void RetakeGivenUp(IConsumer<byte[]?, byte[]?> consumer, CancellationToken stopping)
+    {
+        foreach (var partition in givenUp.Where(entry => Stopwatch.GetElapsedTime(entry.Value) >= retakeAfter).Select(entry => entry.Key).ToArray())
+        {
+            givenUp.Remove(partition);
+            consumer.Seek(Assigned(new(options.Topic, partition), stopping));
+            if (!paused) consumer.Resume([new(options.Topic, partition)]);
+        }
+    }
+
     /// <summary>How far the other partitions go now; null while the broker does not say: it is asked again at the next poll.</summary>
     private Dictionary<int, long>? EndsOfOthers(IConsumer<byte[]?, byte[]?> consumer, int partition)
     {
         try
         {
             return consumer.Assignment
-                .Where(other => other.Partition.Value != partition && !postponed.ContainsKey(other.Partition.Value))
+                .Where(other => other.Partition.Value != partition && !postponed.ContainsKey(other.Partition.Value) && !givenUp.ContainsKey(other.Partition.Value))
                 .ToDictionary(other => other.Partition.Value, other => consumer.QueryWatermarkOffsets(other, watermarkTimeout).High.Value);
         }
         catch (KafkaException error)
@@ -244,6 +286,8 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
             EnablePartitionEof = true,
             AutoOffsetReset = options.Start == "end" ? AutoOffsetReset.Latest : AutoOffsetReset.Earliest,
         };
+        // A rebalance then takes away only what moves. The older protocols take all partitions from all members each time, and what was open in them is read again.
+        if (config.Get("partition.assignment.strategy") is null) config.PartitionAssignmentStrategy = PartitionAssignmentStrategy.CooperativeSticky;
         // The client's own queue counts too: without a bound it holds 64 MiB a partition.
         config.QueuedMaxMessagesKbytes ??= (int)Math.Max(1024, options.BytesInFlight / 1024);
         return new ConsumerBuilder<byte[]?, byte[]?>(config)
@@ -261,6 +305,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     private TopicPartitionOffset Assigned(TopicPartition partition, CancellationToken stopping)
     {
         stamps[partition.Partition.Value] = NextGeneration(partition.Partition.Value);
+        assignedSincePause = true;
         var assigned = new PartitionAssigned(partition.Partition.Value);
         Enqueue(assigned, partition.Partition.Value, 0);
         var begin = Wait(assigned.Begin, stopping);
@@ -274,6 +319,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     {
         stamps[partition] = NextGeneration(partition);
         postponed.Remove(partition);
+        givenUp.Remove(partition);
         ends.TryRemove(partition, out _);
         var revoked = new PartitionRevoked(partition);
         Enqueue(revoked, partition, 0);

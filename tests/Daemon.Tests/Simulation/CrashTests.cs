@@ -53,7 +53,7 @@ public sealed class CrashTests
     }
 
     [Fact]
-    public async Task A_daemon_that_meets_foreign_windows_on_its_partition_stands_down()
+    public async Task A_record_that_meets_foreign_windows_on_its_partition_says_so_and_stores_nothing_more_of_it()
     {
         var world = new SmallWorld();
         var traffic = SmallWorld.Traffic(new(3), partitions: 1);
@@ -63,6 +63,12 @@ public sealed class CrashTests
         record.Own(0);
         await world.RunAsync(log, new ScriptedPartitions(traffic, new(3)), new());
 
-        await Assert.ThrowsAsync<WrongRevisionException>(() => record.CatchUpAsync(TestContext.Current.CancellationToken));
+        await record.CatchUpAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(0, Assert.Single(record.Taken).Partition);
+        var judged = Support.Some.Judged(1000, world.Catalog.Models[0], []);
+        await Assert.ThrowsAsync<WrongRevisionException>(() => record.RecordAsync(judged, 0, TestContext.Current.CancellationToken));
+        record.Leave(0);
+        Assert.Empty(record.Taken);
     }
 }

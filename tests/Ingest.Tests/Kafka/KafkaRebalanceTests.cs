@@ -36,12 +36,74 @@ public sealed class KafkaRebalanceTests : OnMockKafka
     }
 
     [Fact]
-    public async Task A_message_of_a_revoked_partition_never_comes_after_its_revocation()
+    public async Task A_partition_that_was_given_up_is_silent_until_the_group_has_not_taken_it_away_and_then_begins_where_the_log_says()
+    {
+        await CreateAsync(300, 300);
+        await using var reader = new SourceReader(Topics.Options(Servers));
+        var next = new long[2];
+        PartitionAssigned? again = null;
+        var readOfOther = 0;
+        RawMessage first;
+        do first = await reader.NextMessageAsync();
+        while (first.Offset < 5);
+        reader.Source.GiveUp(first.Partition);
+        while (again is null)
+        {
+            var happened = await reader.NextAsync();
+            Assert.IsNotType<PartitionRevoked>(happened);
+            if (happened is MessageReceived { Message: var message })
+            {
+                Assert.NotEqual(first.Partition, message.Partition);
+                readOfOther++;
+            }
+            if (happened is PartitionAssigned { Partition: var partition } assigned && partition == first.Partition) again = assigned;
+            else SourceReader.Answer(happened);
+        }
+        again.BeginAt(100);
+
+        while (next[first.Partition] < 300)
+        {
+            var message = await reader.NextMessageAsync();
+            if (message.Partition != first.Partition) continue;
+            Assert.Equal(Math.Max(100, next[message.Partition]), message.Offset);
+            next[message.Partition] = message.Offset + 1;
+        }
+        Assert.True(readOfOther > 200, $"{readOfOther} messages of the other partition came meanwhile");
+    }
+
+    [Fact]
+    public async Task A_partition_that_was_given_up_and_then_taken_away_does_not_come_back()
+    {
+        await CreateAsync(50, 50);
+        await using var first = new SourceReader(Topics.Options(Servers));
+        await first.MessagesAsync(100);
+        await using var second = new SourceReader(Topics.Options(Servers));
+        var joining = second.NextAsync();
+        SourceEvent happened;
+        while ((happened = await first.NextAsync()) is not PartitionRevoked) SourceReader.Answer(happened);
+        var revoked = (PartitionRevoked)happened;
+        // Found out about at the same time in the log.
+        first.Source.GiveUp(revoked.Partition);
+        revoked.Dropped();
+        await AnswerUntilAsync(first, () => joining.IsCompleted);
+        SourceReader.Answer(await joining);
+
+        var began = System.Diagnostics.Stopwatch.GetTimestamp();
+        while (System.Diagnostics.Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(7))
+        {
+            if (await first.NextAsync(TimeSpan.FromMilliseconds(100)) is { } later) Assert.IsNotType<PartitionAssigned>(later);
+            if (await second.NextAsync(TimeSpan.FromMilliseconds(10)) is { } of) SourceReader.Answer(of);
+        }
+    }
+
+    [Theory, InlineData("cooperative-sticky"), InlineData("range,roundrobin")]
+    public async Task A_message_of_a_revoked_partition_never_comes_after_its_revocation(string strategy)
     {
         await CreateAsync(5000, 5000);
-        await using var first = new SourceReader(Topics.Options(Servers));
+        var options = Topics.Options(Servers).With("partition.assignment.strategy", strategy);
+        await using var first = new SourceReader(options);
         await first.NextMessageAsync();
-        await using var second = new SourceReader(Topics.Options(Servers));
+        await using var second = new SourceReader(options);
         var joining = second.NextAsync();
 
         var owned = new HashSet<int> { 0, 1 };

@@ -19,16 +19,18 @@ public sealed class RealKafkaTests(RealKafka kafka)
             Assert.Equal(Enumerable.Range(0, 1000).Select(number => $"{partition.Key}:{number}"), partition.Select(Topics.Text));
     }
 
-    [Fact]
-    public async Task Two_members_share_the_partitions_and_every_message_is_read_from_where_its_owner_begins()
+    [Theory, InlineData("cooperative-sticky"), InlineData("range,roundrobin")]
+    public async Task Two_members_share_the_partitions_and_every_message_is_read_from_where_its_owner_begins(string strategy)
     {
-        var topic = Create("rebalance", messages: [200, 200, 200, 200]);
+        var topic = Create($"rebalance.{strategy[..5]}", messages: [200, 200, 200, 200]);
+        var options = Options(topic).With("partition.assignment.strategy", strategy);
         var stored = new long[4];   // What the event log would say.
         var owner = new SourceReader?[4];
-        await using var first = new SourceReader(Options(topic));
+        var revocations = 0;
+        await using var first = new SourceReader(options);
         for (var i = 0; i < 400; i++) Take(first, await first.NextAsync());
 
-        await using var second = new SourceReader(Options(topic));
+        await using var second = new SourceReader(options);
         while (stored.Sum() < 800 || owner.Contains(null) || owner.Count(reader => reader == second) != 2)
         {
             foreach (var reader in new[] { first, second })
@@ -36,6 +38,8 @@ public sealed class RealKafkaTests(RealKafka kafka)
         }
 
         Assert.Equal([200, 200, 200, 200], stored);
+        // Only what moves is taken away, or everything.
+        Assert.Equal(strategy == "cooperative-sticky" ? 2 : 4, revocations);
 
         void Take(SourceReader reader, SourceEvent happened)
         {
@@ -49,6 +53,7 @@ public sealed class RealKafkaTests(RealKafka kafka)
                 case PartitionRevoked revoked:
                     Assert.Equal(reader, owner[revoked.Partition]);
                     owner[revoked.Partition] = null;
+                    revocations++;
                     revoked.Dropped();
                     break;
                 case MessageReceived { Message: var message }:
@@ -102,6 +107,53 @@ public sealed class RealKafkaTests(RealKafka kafka)
         do message = await reader.NextMessageAsync(beginAt: _ => 100);
         while (message.Offset < 100);
         Assert.Equal("0:100", Topics.Text(message));
+    }
+
+    [Fact]
+    public async Task A_static_member_that_restarts_within_its_session_keeps_its_partitions()
+    {
+        var topic = Create("static", messages: [10, 10]);
+        var options = Options(topic).With("session.timeout.ms", "20000");
+        await using var other = new SourceReader(options.With("group.instance.id", "other"));
+        await other.MessagesAsync(20);
+        int mine;
+        await using (var before = new SourceReader(options.With("group.instance.id", "mine")))
+        {
+            var joining = before.NextAsync();
+            while (!joining.IsCompleted)
+                if (await other.NextAsync(TimeSpan.FromMilliseconds(50)) is { } happened) SourceReader.Answer(happened);
+            mine = Assert.IsType<PartitionAssigned>(await joining).Partition;
+            SourceReader.Answer(await joining);
+        }
+
+        await using var after = new SourceReader(options.With("group.instance.id", "mine"));
+        var back = after.NextAsync();
+        while (!back.IsCompleted) Assert.Null(await other.NextAsync(TimeSpan.FromMilliseconds(50)));
+
+        Assert.Equal(mine, Assert.IsType<PartitionAssigned>(await back).Partition);
+        SourceReader.Answer(await back);
+    }
+
+    [Fact]
+    public async Task Of_two_members_with_one_instance_id_the_older_ends_with_a_sentence()
+    {
+        var topic = Create("fenced", messages: [10]);
+        var options = Options(topic).With("group.instance.id", "twin");
+        var older = new SourceReader(options);
+        await older.MessagesAsync(10);
+
+        await using var younger = new SourceReader(options);
+        var joining = younger.NextAsync();
+        var fenced = await Assert.ThrowsAsync<InvalidOperationException>(async () =>
+        {
+            while (true)
+                if (await older.NextAsync(TimeSpan.FromMilliseconds(50)) is { } happened) SourceReader.Answer(happened);
+        });
+
+        Assert.Contains("kafka.settings.group.instance.id 'twin' is used by another daemon of group", fenced.Message, StringComparison.Ordinal);
+        SourceReader.Answer(await joining);
+        // It has ended, and says so to whoever asks again.
+        await Assert.ThrowsAsync<InvalidOperationException>(async () => await older.DisposeAsync());
     }
 
     private string Create(string name, int[] messages)

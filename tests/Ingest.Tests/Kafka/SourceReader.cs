@@ -95,6 +95,8 @@ internal sealed class SourceReader : IAsyncDisposable
 /// <summary>Puts messages onto a topic and reads what others put there.</summary>
 internal static class Topics
 {
+    public static KafkaOptions With(this KafkaOptions options, string setting, string value) => options with { Settings = new Dictionary<string, string>(options.Settings, StringComparer.Ordinal) { [setting] = value } };
+
     public static KafkaOptions Options(string servers, string topic = "driftwatch.activations", long bytesInFlight = 64 << 20, string start = "beginning", string group = "driftwatch") => new()
     {
         Topic = topic,
