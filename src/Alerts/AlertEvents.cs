@@ -19,7 +19,21 @@ namespace DriftWatch.Alerts;
 [JsonDerivedType(typeof(AlertAcknowledged), "alert-acknowledged")]
 [JsonDerivedType(typeof(AlertMuted), "alert-muted")]
 [JsonDerivedType(typeof(AlertResolved), "alert-resolved")]
-public abstract record AlertEvent;
+public abstract record AlertEvent
+{
+    /// <summary>The same fact, about the alert that its alarm belongs to (<see cref="AlertGroups"/>).</summary>
+    public AlertEvent Of(string alert) => this switch
+    {
+        DriftDetected fact => fact with { Alert = alert },
+        DriftEnded fact => fact with { Alert = alert },
+        HazardDetected fact => fact with { Alert = alert },
+        HazardEnded fact => fact with { Alert = alert },
+        AlertAcknowledged fact => fact with { Alert = alert },
+        AlertMuted fact => fact with { Alert = alert },
+        AlertResolved fact => fact with { Alert = alert },
+        _ => this,
+    };
+}
 
 /// <summary>A window was closed and judged; what was decided from it follows in the same append.</summary>
 /// <param name="Baseline">Hash of the baseline it was compared with; null: none was frozen yet, and nothing was decided.</param>

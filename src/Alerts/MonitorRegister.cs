@@ -14,14 +14,22 @@ public enum AlertState
     Ended,
 }
 
-/// <summary>An alert as a person sees it: what was detected and what people did about it.</summary>
+/// <summary>One of an alert's alarms: a partition on which its cause shows.</summary>
+/// <param name="Ended">Event time of the window that ended it; null: it has not ended.</param>
+public sealed record AlertMember(string Id, int Partition, AlertWindow Window, DateTimeOffset? Ended);
+
+/// <summary>An alert as a person sees it (<see cref="AlertGroups"/>): what was detected and what people did about it.</summary>
+/// <param name="Partition">That alarmed first; what was detected is said as there.</param>
 /// <param name="Raised">The event that opened it.</param>
-/// <param name="Ended">Event time of the window that ended it; null: its cause is still there.</param>
+/// <param name="Ended">Event time of the last window that ended one of its alarms; null: its cause is still there.</param>
 public sealed record AlertEntry(
     string Id, string Kind, string Rule, Severity Severity, MonitorId Monitor, Probe Probe, int Partition, string Attribution,
     AlertEvent Raised, AlertWindow Window, long Windows, long SequencesSeen, ImmutableArray<AlertFinding> Findings,
     DateTimeOffset? Ended, string? Acknowledged, string? Muted, DateTimeOffset? MutedUntil, string? Resolved)
 {
+    /// <summary>In the order in which the log has them.</summary>
+    public ImmutableArray<AlertMember> Members { get; init; } = [new(Id, Partition, Window, null)];
+
     /// <summary>What the controls said when it was raised; null: stored by an old version.</summary>
     public string? Evidence => Raised switch { DriftDetected drift => drift.Evidence, HazardDetected hazard => hazard.Evidence, _ => null };
 
@@ -76,6 +84,14 @@ public sealed class MonitorRegister
         long Position)
     {
         public IEnumerable<AlertEntry> AlertsInOrder => AlertOrder.Select(id => Alerts[id]);
+
+        internal AlertGroups Groups { get; init; } = AlertGroups.Empty;
+
+        /// <summary>Alerts of the alarms that are not the first of theirs.</summary>
+        internal ImmutableDictionary<string, string> Joined { get; init; } = ImmutableDictionary<string, string>.Empty.WithComparers(StringComparer.Ordinal);
+
+        /// <summary>The alert of this id, or that the alarm of this id belongs to.</summary>
+        public AlertEntry? Find(string id) => Alerts.GetValueOrDefault(Joined.GetValueOrDefault(id, id));
     }
 
     private volatile Snapshot current = new(
@@ -88,22 +104,37 @@ public sealed class MonitorRegister
     private static Snapshot Evolve(Snapshot now, AlertEvent fact, StoredEvent stored) => fact switch
     {
         WindowClosed window => WithFeatures(now, window) with { Monitors = now.Monitors.SetItem((window.Monitor, window.Probe), After(now.Monitors.GetValueOrDefault((window.Monitor, window.Probe)), window, stored.Revision)) },
-        DriftDetected or HazardDetected => Opened(now, AlertEntry.Of(fact)),
-        DriftEnded ended => Changed(now, ended.Alert, alert => alert with { Ended = ended.WindowEnd }),
-        HazardEnded ended => Changed(now, ended.Alert, alert => alert with { Ended = ended.WindowEnd }),
-        AlertAcknowledged acknowledged => Changed(now, acknowledged.Alert, alert => alert with { Acknowledged = $"{stored.Actor}: {acknowledged.Note}" }),
-        AlertMuted muted => Changed(now, muted.Alert, alert => alert with { Muted = $"{stored.Actor}: {muted.Note}", MutedUntil = muted.Until }),
-        AlertResolved resolved => Changed(now, resolved.Alert, alert => alert with { Resolved = $"{stored.Actor}: {resolved.Note}" }),
+        _ when AlertGroups.IsAlertFact(fact) && now.Groups.Evolve(fact, stored.Position) is var (groups, grouped) => Evolve(now with { Groups = groups }, fact, stored.Actor, grouped),
         // The sums of a baseline are not shown, and are large.
         BaselineFrozen baseline => now with { Baselines = now.Baselines.Add(baseline with { Summary = [] }) },
         _ => now,
     };
 
+    private static Snapshot Evolve(Snapshot now, AlertEvent fact, string actor, Grouped grouped) => fact switch
+    {
+        DriftDetected or HazardDetected when grouped.Opens => Opened(now, AlertEntry.Of(fact)),
+        DriftDetected or HazardDetected => Joined(now, grouped.Alert, AlertEntry.Of(fact)),
+        DriftEnded ended => Changed(now, grouped.Alert, alert => WithEnd(alert, ended.Alert, ended.WindowEnd, grouped)),
+        HazardEnded ended => Changed(now, grouped.Alert, alert => WithEnd(alert, ended.Alert, ended.WindowEnd, grouped)),
+        AlertAcknowledged acknowledged => Changed(now, grouped.Alert, alert => alert with { Acknowledged = $"{actor}: {acknowledged.Note}" }),
+        AlertMuted muted => Changed(now, grouped.Alert, alert => alert with { Muted = $"{actor}: {muted.Note}", MutedUntil = muted.Until }),
+        AlertResolved resolved => Changed(now, grouped.Alert, alert => alert with { Resolved = $"{actor}: {resolved.Note}" }),
+        _ => now,
+    };
+
+    private static AlertEntry WithEnd(AlertEntry alert, string alarm, DateTimeOffset at, Grouped grouped)
+    {
+        var members = alert.Members.Select(member => member.Id == alarm ? member with { Ended = at } : member).ToImmutableArray();
+        return alert with { Members = members, Ended = grouped.Ends ? members.Max(member => member.Ended) : null };
+    }
+
     /// <summary>Unusual sequences alarm before their features are certain; what later windows name while the alert lasts belongs to it.</summary>
     private static Snapshot WithFeatures(Snapshot now, WindowClosed window)
     {
         if (window.Findings.FirstOrDefault(finding => finding.Detector == AlarmKey.TailsRule) is not { Features.Length: > 0 } named) return now;
-        var open = now.Alerts.Values.FirstOrDefault(alert => alert is { Ended: null, Raised: DriftDetected { Rule: AlarmKey.TailsRule } } && (alert.Monitor, alert.Probe, alert.Partition) == (window.Monitor, window.Probe, window.Partition));
+        // Of several partitions the first that still alarms speaks.
+        var open = now.Alerts.Values.FirstOrDefault(alert => alert is { Ended: null, Raised: DriftDetected { Rule: AlarmKey.TailsRule } } && (alert.Monitor, alert.Probe) == (window.Monitor, window.Probe)
+            && alert.Members.First(member => member.Ended is null).Partition == window.Partition);
         return open is null ? now : Changed(now, open.Id, alert => alert with
         {
             Findings = [.. alert.Findings.Select(finding => finding.Detector != AlarmKey.TailsRule ? finding : finding with
@@ -136,6 +167,12 @@ public sealed class MonitorRegister
 
     private static Snapshot Opened(Snapshot now, AlertEntry alert) =>
         now with { Alerts = now.Alerts.SetItem(alert.Id, alert), AlertOrder = now.AlertOrder.Add(alert.Id) };
+
+    private static Snapshot Joined(Snapshot now, string alert, AlertEntry alarm) => Changed(now with { Joined = now.Joined.SetItem(alarm.Id, alert) }, alert, entry => entry with
+    {
+        Members = entry.Members.AddRange(alarm.Members),
+        Severity = alarm.Severity > entry.Severity ? alarm.Severity : entry.Severity,
+    });
 
     private static Snapshot Changed(Snapshot now, string id, Func<AlertEntry, AlertEntry> change) =>
         now.Alerts.TryGetValue(id, out var alert) ? now with { Alerts = now.Alerts.SetItem(id, change(alert)) } : now;

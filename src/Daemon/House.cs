@@ -38,11 +38,14 @@ public static class House
         var app = builder.Build();
         app.UseAccess();
         // Every endpoint says whose it is; one that does not is nobody's.
-        var (viewers, operators) = (app.For(Role.Viewer), app.For(Role.Operator));
+        var (viewers, operators, uploads) = (app.For(Role.Viewer), app.For(Role.Operator), app.ForUploads());
         app.ForAll().MapHealth(app.Services.GetRequiredService<WatchProgress>());
         (settings.Http.MetricsOpen ? app.ForAll() : viewers).MapMetrics(app.Services.GetRequiredService<IMetricsText>());
+        // A reader has nobody else who asks for them.
+        var metrics = app.Services.GetRequiredService<WatchMetrics>();
         var (register, log, time) = (app.Services.GetRequiredService<MonitorRegister>(), app.Services.GetRequiredService<IEventLog>(), app.Services.GetRequiredService<TimeProvider>());
-        app.ForUploads().MapIntake(app.Services.GetRequiredService<ActivationDecoder>(), app.Services.GetRequiredService<IIntake>(), app.Services.GetRequiredService<WatchMetrics>(), settings.MessageBytesMaximum, time);
+        if (settings.IsReader) uploads.MapNoIntake();
+        else uploads.MapIntake(app.Services.GetRequiredService<ActivationDecoder>(), app.Services.GetRequiredService<IIntake>(), metrics, settings.MessageBytesMaximum, time);
         viewers.MapReads(register, log, time);
         viewers.MapComparison(app.Services.GetRequiredService<ComparisonDesk>(), catalog);
         operators.MapOperator(new(log, register, time));
@@ -51,6 +54,7 @@ public static class House
 
     private static IServiceCollection AddIngest(this IServiceCollection services, DaemonSettings settings, Catalog catalog)
     {
+        if (settings.IsReader) return services;
         services.AddSingleton(DecoderFor(catalog, settings.MessageBytesMaximum));
         if (settings.Kafka is { } kafka)
         {
@@ -86,6 +90,7 @@ public static class House
                 (error, wait) => log.LogWarning("The event log does not answer ({Error}); nothing is lost, it is asked again in {Seconds:0.0} s", error.Message, wait.TotalSeconds));
         });
         services.AddSingleton<IEventLog>(provider => provider.GetRequiredService<PatientEventLog>());
+        services.AddSingleton(provider => provider.GetRequiredService<OpenedLog>().Leases);
         services.AddSingleton<ICheckpoints>(provider => provider.GetRequiredService<PatientEventLog>());
         services.AddSingleton<MonitorRegister>();
         services.AddSingleton<ComparisonDesk>();
@@ -95,8 +100,10 @@ public static class House
         services.AddSingleton<IMetricsText, PrometheusText>();
         services.AddSingleton(provider => MetricsFor(provider, catalog));
         if (observer is not null) services.AddSingleton(observer);
+        // A reader is ready when it shows what was stored when it started; a watcher says itself when it is.
+        services.AddHostedService(provider => new RegisterFollower(provider.GetRequiredService<IEventLog>(), provider.GetRequiredService<MonitorRegister>(), settings.IsReader ? provider.GetRequiredService<WatchProgress>().Ready : null));
+        if (settings.IsReader) return services;
         services.AddSingleton<DriftWatcher>();
-        services.AddHostedService<RegisterFollower>();
         if (settings.Kafka is { } kafka)
         {
             services.AddSingleton<IAlertSink>(provider =>
@@ -171,11 +178,14 @@ internal sealed class WatchService(DriftWatcher watcher, IHostApplicationLifetim
 }
 
 /// <summary>Keeps the register at the end of the log.</summary>
-internal sealed class RegisterFollower(IEventLog log, MonitorRegister register) : BackgroundService
+/// <param name="atEnd">Told once, when the log is read as far as it went then.</param>
+internal sealed class RegisterFollower(IEventLog log, MonitorRegister register, Action? atEnd) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await Task.Yield();
-        await foreach (var stored in log.SubscribeAsync(0, stoppingToken)) register.Evolve(stored);
+        await foreach (var stored in log.ReadAllAsync(0, stoppingToken)) register.Evolve(stored);
+        atEnd?.Invoke();
+        await foreach (var stored in log.SubscribeAsync(register.Current.Position, stoppingToken)) register.Evolve(stored);
     }
 }

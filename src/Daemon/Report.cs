@@ -37,6 +37,7 @@ public static class Report
         output.WriteLine($"{alert.Severity.ToString().ToUpperInvariant()} {alert.Kind} {alert.Rule}: {alert.Monitor}{(alert.Ended is null ? "" : " (ended)")}");
         if (alert.Raised is HazardDetected { Summary.Length: > 0 } hazard) output.WriteLine($"  {hazard.Summary}");
         output.WriteLine($"  alert {alert.Id}, window {alert.Windows} ({alert.SequencesSeen} sequences so far), {alert.Window.Start:u} to {alert.Window.End:u}, offsets {alert.Window.FirstOffset} to {alert.Window.NextOffset - 1}");
+        if (alert.Members.Length > 1) output.WriteLine($"  on {alert.Members.Length} partitions: {string.Join(", ", alert.Members.Select(member => $"{member.Partition} (alarm {member.Id}{(member.Ended is null ? "" : ", ended")})"))}");
         output.WriteLine($"  attribution {alert.Attribution}; FVU {alert.Window.BaselineFvu:0.0000} → {alert.Window.Fvu:0.0000}, L0 {alert.Window.BaselineL0:0.00} → {alert.Window.L0:0.00}, transform {alert.Window.TransformGrade ?? "identity"}");
         if (alert.Evidence is not null) output.WriteLine($"  {alert.Evidence}");
         foreach (var finding in alert.Findings)

@@ -69,6 +69,36 @@ public sealed class MonitorRegisterTests
     }
 
     [Fact]
+    public void An_alert_over_several_partitions_is_shown_once_found_by_any_of_its_alarms_and_ends_with_the_last()
+    {
+        Store(Some.Raised("a") with { Partition = 0 });
+        Store(Some.Raised("b") with { Partition = 1, Severity = Analysis.Detection.Severity.Warning });
+
+        var alert = Assert.Single(register.Current.AlertsInOrder);
+        Assert.Equal(("a", "a"), (register.Current.Find("b")!.Id, register.Current.Find("a")!.Id));
+        Assert.Null(register.Current.Find("c"));
+        Assert.Equal(Analysis.Detection.Severity.Critical, alert.Severity);
+        Assert.Equal([("a", 0), ("b", 1)], alert.Members.Select(member => (member.Id, member.Partition)));
+
+        Store(new HazardEnded("a", Some.Monitor, Probe.Traffic, 0, "backdoor-hostile", Some.Time.AddHours(9), 11));
+        Assert.Equal((null, Some.Time.AddHours(9), null), (register.Current.Find("a")!.Ended, register.Current.Find("a")!.Members[0].Ended, register.Current.Find("a")!.Members[1].Ended));
+
+        // The last to end in the log is not the last in event time: the alert lasted until then.
+        Store(new HazardEnded("b", Some.Monitor, Probe.Traffic, 1, "backdoor-hostile", Some.Time.AddHours(8), 11));
+        Assert.Equal(Some.Time.AddHours(9), register.Current.Find("b")!.Ended);
+    }
+
+    [Fact]
+    public void What_a_person_did_about_one_of_its_alarms_is_shown_of_the_alert()
+    {
+        Store(Some.Raised("a") with { Partition = 0 });
+        Store(Some.Raised("b") with { Partition = 1 });
+        Store(new AlertAcknowledged("b", Some.Monitor, "looking"), "ann");
+
+        Assert.Equal("ann: looking", Assert.Single(register.Current.AlertsInOrder).Acknowledged);
+    }
+
+    [Fact]
     public void Features_that_later_windows_name_belong_to_the_open_alert_of_unusual_sequences()
     {
         Store(SampleFacts.Later["drift-detected-tails"]);

@@ -64,14 +64,14 @@ public static partial class EventLogAddress
         if (address.StartsWith("memory:", StringComparison.Ordinal))
         {
             var memory = new InMemoryEventLog(attachmentsKept);
-            return new(memory, memory);
+            return new(memory, memory, new MemoryLeases());
         }
         if (address.StartsWith("postgres", StringComparison.Ordinal))
         {
             try
             {
                 var postgres = new PostgresEventLog(Postgres(address), time, attachmentsKept);
-                return new(postgres, postgres);
+                return new(postgres, postgres, new PostgresLeases(Postgres(address), time));
             }
             catch (NpgsqlException error)
             {
@@ -80,8 +80,9 @@ public static partial class EventLogAddress
         }
         try
         {
-            var sqlite = new SqliteEventLog(address["sqlite:".Length..], time, attachmentsKept);
-            return new(sqlite, sqlite);
+            var path = address["sqlite:".Length..];
+            var sqlite = new SqliteEventLog(path, time, attachmentsKept);
+            return new(sqlite, sqlite, new FileLeases(path, time));
         }
         catch (Microsoft.Data.Sqlite.SqliteException error)
         {
@@ -90,11 +91,15 @@ public static partial class EventLogAddress
     }
 }
 
-/// <summary>One store, seen as the log and as the place for its followers' checkpoints.</summary>
-public sealed record OpenedLog(IEventLog Log, ICheckpoints Checkpoints) : IDisposable
+/// <summary>One store, seen as the log and as the place for its followers' checkpoints and leases.</summary>
+public sealed record OpenedLog(IEventLog Log, ICheckpoints Checkpoints, ILeases Leases) : IDisposable
 {
     /// <summary>Positions only ascend (EventStoreDB's are places in its own log file); otherwise they count 1, 2, 3 …, and a missing one is an event that was removed.</summary>
     public bool PositionsHaveGaps { get; init; }
 
-    public void Dispose() => (Log as IDisposable)?.Dispose();
+    public void Dispose()
+    {
+        (Leases as IDisposable)?.Dispose();
+        (Log as IDisposable)?.Dispose();
+    }
 }

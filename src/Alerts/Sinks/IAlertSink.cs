@@ -9,5 +9,6 @@ public interface IAlertSink
     string Name { get; }
 
     /// <summary>Completes when the alert is safe there. May be asked twice for the same event: its id is the same.</summary>
+    /// <param name="fact">As people see it: it names the alert, where the stored event names the alarm of one partition.</param>
     Task SendAsync(StoredEvent stored, AlertEvent fact, CancellationToken stopping);
 }

@@ -45,7 +45,7 @@ public sealed class KafkaAlertSink : IAlertSink, IDisposable
     }
 }
 
-/// <summary>An alert event in the CloudEvents 1.0 JSON format; made of the stored event alone, so a repeat is the same to the byte.</summary>
+/// <summary>An alert event in the CloudEvents 1.0 JSON format; made of the log alone, so a repeat is the same to the byte.</summary>
 public static class CloudEvent
 {
     public static byte[] Write(StoredEvent stored, AlertEvent fact) => JsonSerializer.SerializeToUtf8Bytes(

@@ -28,6 +28,9 @@ public static class Endpoints
     public static void MapMetrics(this IEndpointRouteBuilder app, IMetricsText metrics) =>
         app.MapGet("/metrics", () => Results.Text(metrics.Write(), metrics.ContentType));
 
+    public static void MapNoIntake(this IEndpointRouteBuilder app) => app.MapPost("/v1/activations", () =>
+        Results.Problem("This daemon is a reader (role: reader): it takes no batches. Send them to a watcher, or to Kafka.", statusCode: 421, title: "Not here"));
+
     /// <summary>A batch, for teams without Kafka. 202: it is on disk here, or acknowledged by all in-sync replicas of Kafka.</summary>
     public static void MapIntake(this IEndpointRouteBuilder app, ActivationDecoder decoder, IIntake intake, WatchMetrics metrics, int messageBytesMaximum, TimeProvider time) =>
         app.MapPost("/v1/activations", async (HttpContext context) =>
@@ -79,7 +82,7 @@ public static class Endpoints
             var alerts = register.Current.AlertsInOrder.Select(alert => Views.Alert(alert, time.GetUtcNow()));
             return Results.Json(new { alerts = alerts.Where(alert => state is null || alert.State.Equals(state, StringComparison.OrdinalIgnoreCase)) }, EventJson.Options);
         });
-        app.MapGet("/v1/alerts/{id}", (string id) => register.Current.Alerts.TryGetValue(id, out var alert) ? Results.Json(Views.Alert(alert, time.GetUtcNow()), EventJson.Options) : NoAlert(id));
+        app.MapGet("/v1/alerts/{id}", (string id) => register.Current.Find(id) is { } alert ? Results.Json(Views.Alert(alert, time.GetUtcNow()), EventJson.Options) : NoAlert(id));
         app.MapGet("/v1/audit/{**stream}", async (string stream, long? from, CancellationToken stopping) =>
         {
             stream = Unescaped(stream);

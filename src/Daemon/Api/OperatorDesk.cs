@@ -19,7 +19,9 @@ public sealed class OperatorDesk(IEventLog log, MonitorRegister register, TimePr
     /// <returns>False: there is no such alert.</returns>
     public async Task<bool> ActAsync(string id, OperatorAction action, OperatorRequest request, CancellationToken stopping)
     {
-        if (!register.Current.Alerts.TryGetValue(id, out var alert)) return false;
+        if (register.Current.Find(id) is not { } alert) return false;
+        // What is done about one of its alarms is done about the alert.
+        id = alert.Id;
         AlertEvent fact = action switch
         {
             OperatorAction.Acknowledge => new AlertAcknowledged(id, alert.Monitor, request.Note!),

@@ -23,12 +23,13 @@ public static class RunCommand
         var (settings, catalog) = ConfigurationFile.Load(config);
         await using var app = House.Build(settings, catalog);
         var log = app.Services.GetRequiredService<ILogger<DriftWatcher>>();
-        foreach (var plan in catalog.Models)
+        if (settings.IsReader) log.LogInformation("Reading only (role: reader): watchers write {Log}", Alerts.EventLog.EventLogAddress.Shown(settings.Log));
+        else foreach (var plan in catalog.Models)
             log.LogInformation("Watching {Model} at {Hook} in {Space}: {Encoder}, {Hazards} hazards, baseline from {Baseline}", plan.Model, plan.Hook, plan.Space.Id, plan.Encoder.Description, plan.Hazards.Length, plan.Baseline.From);
         await app.StartAsync(stopping);
         if (!settings.Http.Off) log.LogInformation("Listening on {Scheme}://{Address}", settings.Http.Scheme, settings.Http.Listen);
         await app.WaitForShutdownAsync(stopping);
-        if (app.Services.GetServices<IHostedService>().OfType<WatchService>().Single().Failure is { } failure) throw failure;
+        if (app.Services.GetServices<IHostedService>().OfType<WatchService>().SingleOrDefault()?.Failure is { } failure) throw failure;
         return ExitCode.Done;
     }
 }

@@ -84,6 +84,7 @@ public sealed class ConfigurationFile
             Encoder = FileWith("encoder").Text("encoder") ?? defaults.Encoder,
             Threads = FileWith("threads").Number<int>("threads", "a whole number") ?? defaults.Threads,
             MessageBytesMaximum = (int)Math.Min(1 << 30, FileWith("messageBytesMaximum").Bytes("messageBytesMaximum") ?? defaults.MessageBytesMaximum),
+            Role = FileWith("role").Text("role") ?? defaults.Role,
             Kafka = ReadKafka(FileWith("kafka").Section("kafka")),
             Spool = ReadSpool(FileWith("spool")),
             Http = HttpReader.Read(FileWith("http").Section("http")),

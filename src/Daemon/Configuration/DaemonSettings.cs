@@ -13,6 +13,11 @@ public sealed record DaemonSettings
     /// <summary>Newest windows of each monitor and partition that keep the sample of their sequences (<c>windows.sampleSequences</c>). More let a new rule be tried on a longer past; the disk fills.</summary>
     public int SampleWindows { get; init; } = Alerts.EventLog.EventLogAddress.AttachmentsKept;
 
+    /// <summary><c>watcher</c>, or <c>reader</c>: API, pages and metrics over a log that watchers write, and what operators do; it consumes nothing, takes no batches and sends no alerts.</summary>
+    public string Role { get; init; } = "watcher";
+
+    public bool IsReader => Role == "reader";
+
     /// <summary>Null: no Kafka; batches come over HTTP alone and wait in <see cref="Spool"/>.</summary>
     public KafkaOptions? Kafka { get; init; }
     public SpoolOptions Spool { get; init; } = new();
@@ -35,6 +40,9 @@ public sealed record DaemonSettings
     public IEnumerable<string> Problems()
     {
         if (Alerts.EventLog.EventLogAddress.Problem(Log) is { } problem) yield return problem;
+        if (Role is not ("watcher" or "reader")) yield return $"role is '{Role}'. Use watcher (consumes and decides; the default) or reader (API and pages over the log that watchers write).";
+        else if (IsReader && Log.StartsWith("memory:", StringComparison.Ordinal)) yield return "role is reader, and log is memory:, which no other daemon writes to. Name the watchers' log.";
+        else if (IsReader && Http.Off) yield return "role is reader, and http.listen is off: nothing would be left to do. Use role: watcher, or an address to listen on.";
         if (SampleWindows is < 0 or > 1_000_000) yield return $"sampleWindows is {SampleWindows}. Use 0 to 1000000; {Alerts.EventLog.EventLogAddress.AttachmentsKept} is a good start.";
         if (Encoder == "cuda") yield return "encoder is 'cuda', and this is the embedded build, which encodes on the processor. Build with PROFILE=production for GPUs, or use cpu or auto.";
         else if (Encoder is not ("auto" or "cpu")) yield return $"encoder is '{Encoder}'. Use auto, cpu or cuda.";

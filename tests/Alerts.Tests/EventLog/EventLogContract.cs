@@ -30,6 +30,36 @@ public abstract class EventLogContract
     }
 
     [Fact]
+    public async Task A_lease_is_held_by_one_and_taken_over_when_he_lets_go()
+    {
+        using var opened = Open();
+        var first = await opened.Leases.TakeAsync("mail", default);
+        await using var other = await opened.Leases.TakeAsync("other: work/1", default);
+        var waiting = opened.Leases.TakeAsync("mail", default);
+        await Task.Delay(1500);
+        Assert.False(waiting.IsCompleted);
+        Assert.False(first.Lost.IsCancellationRequested);
+
+        await first.DisposeAsync();
+
+        await using var second = await waiting.WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.False(second.Lost.IsCancellationRequested);
+    }
+
+    [Fact]
+    public async Task Who_stops_while_he_waits_for_a_lease_does_not_have_it()
+    {
+        using var opened = Open();
+        await using var held = await opened.Leases.TakeAsync("mail", default);
+        using var stop = new CancellationTokenSource();
+        var waiting = opened.Leases.TakeAsync("mail", stop.Token);
+
+        await stop.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+    }
+
+    [Fact]
     public async Task An_append_that_is_refused_or_asked_for_twice_leaves_attachments_as_they_are()
     {
         using var opened = Open();

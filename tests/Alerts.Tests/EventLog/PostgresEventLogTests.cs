@@ -97,6 +97,35 @@ public sealed class PostgresEventLogTests : EventLogContract, IClassFixture<Real
     }
 
     [Fact]
+    public async Task A_lease_whose_connection_dies_is_lost_to_its_holder_and_free_for_another_daemon()
+    {
+        using var holder = Open();
+        using var other = Open();
+        await using var held = await holder.Leases.TakeAsync("mail", default);
+        var waiting = other.Leases.TakeAsync("mail", default);
+
+        postgres.Sql("postgres", "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND granted");
+
+        await using var taken = await waiting.WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.True(await Task.Run(() => held.Lost.WaitHandle.WaitOne(TimeSpan.FromSeconds(20))));
+        Assert.False(taken.Lost.IsCancellationRequested);
+    }
+
+    [Fact]
+    public async Task A_lease_outlives_no_crash_of_the_server_and_is_taken_again_when_it_is_back()
+    {
+        using var opened = Open();
+        await using var held = await opened.Leases.TakeAsync("mail", default);
+
+        postgres.Stop("immediate");
+        var again = opened.Leases.TakeAsync("mail", default);
+        postgres.Start();
+
+        await using var taken = await again.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.True(await Task.Run(() => held.Lost.WaitHandle.WaitOne(TimeSpan.FromSeconds(20))));
+    }
+
+    [Fact]
     public async Task What_waiting_does_not_mend_is_not_waited_for()
     {
         using var opened = Open();

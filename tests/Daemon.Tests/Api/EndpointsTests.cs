@@ -152,6 +152,23 @@ public sealed class EndpointsTests
         Assert.Equal("ann: looking into it", Text(await house.JsonAsync($"/v1/alerts/{Alert}"), "acknowledged"));
     }
 
+    [Fact]
+    public async Task An_alarm_that_joined_an_alert_finds_it_and_what_is_done_about_it_reaches_the_alert()
+    {
+        await using var house = await SomeHouse.StartAsync();
+        await house.RaiseAsync(Some.Raised());
+        await house.RaiseAsync(Some.Raised("joined") with { Partition = 1 }, partition: 1);
+
+        var alert = await house.JsonAsync("/v1/alerts/joined");
+        Assert.Equal(Alert, Text(alert, "id"));
+        Assert.Equal([(Alert, 0), ("joined", 1)], alert.GetProperty("members").EnumerateArray().Select(member => (Text(member, "id"), member.GetProperty("partition").GetInt32())));
+        Assert.Single((await house.JsonAsync("/v1/alerts")).GetProperty("alerts").EnumerateArray());
+
+        using var done = await house.PostAsync("/v1/alerts/joined/resolve", """{"actor":"ann","note":"rolled back"}""");
+        Assert.Equal(HttpStatusCode.NoContent, done.StatusCode);
+        await SomeHouse.UntilAsync(() => house.Register.Current.Alerts[Alert].Resolved is not null);
+    }
+
     [Theory]
     [InlineData("""{"note":"why"}""", HttpStatusCode.BadRequest)]
     [InlineData("""{"actor":"ann"}""", HttpStatusCode.BadRequest)]

@@ -68,10 +68,10 @@ internal sealed class SomeHouse : IAsyncDisposable
     public static string TokenLine(string name, string roles, string token, string expires = "") => $"{name} {roles} sha256:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token)))} {expires}\n";
 
     /// <summary>Stores an alert and waits until it is shown.</summary>
-    public async Task RaiseAsync(HazardDetected raised)
+    public async Task RaiseAsync(HazardDetected raised, int partition = 7)
     {
-        await Log.AppendAsync(StreamNames.Watch(raised.Monitor, 7), -1, [new(Alerts.EventId.From(raised.Alert), "hazard-detected", Some.Time, "driftwatch", null, EventJson.Write(raised))], default);
-        await UntilAsync(() => Register.Current.Alerts.ContainsKey(raised.Alert));
+        await Log.AppendAsync(StreamNames.Watch(raised.Monitor, partition), -1, [new(Alerts.EventId.From(raised.Alert), "hazard-detected", Some.Time, "driftwatch", null, EventJson.Write(raised))], default);
+        await UntilAsync(() => Register.Current.Find(raised.Alert) is not null);
     }
 
     public static async Task UntilAsync(Func<bool> holds)

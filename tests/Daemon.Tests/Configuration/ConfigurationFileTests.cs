@@ -76,6 +76,21 @@ public sealed class ConfigurationFileTests : IDisposable
         Assert.Equal($"sqlite:{folder.File("driftwatch.db")}", settings.Log);
     }
 
+    [Theory]
+    [InlineData("role: raeder", "role is 'raeder'. Use watcher (consumes and decides; the default) or reader")]
+    [InlineData("role: reader\nlog: 'memory:'", "role is reader, and log is memory:, which no other daemon writes to")]
+    [InlineData("role: reader\nhttp: { listen: off }", "role is reader, and http.listen is off: nothing would be left to do")]
+    public void A_role_that_cannot_be_played_is_refused(string setting, string because) => Assert.Contains(because, Assert.Single(Problems($"{Example}\n{setting}\n")), StringComparison.Ordinal);
+
+    [Fact]
+    public void A_reader_may_have_the_watchers_whole_configuration()
+    {
+        var (settings, _) = Load($"{Example}\nrole: reader\nkafka: {{ settings: {{ bootstrap.servers: 'kafka:9092' }} }}\n");
+
+        Assert.True(settings.IsReader);
+        Assert.False(Load(Example).Settings.IsReader);
+    }
+
     [Fact]
     public void All_problems_are_reported_at_once_each_with_file_line_and_what_to_write()
     {
