@@ -9,7 +9,7 @@ export MSBUILDDISABLENODEREUSE := 1   # Build nodes that stay behind keep pipes 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo build run test bench format clean librdkafka
+.PHONY: help demo build run test bench chaos format clean librdkafka
 
 help:                 ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -30,6 +30,9 @@ test:                  ## build everything in Release and run every test; ARGS g
 
 bench: librdkafka     ## run the benchmarks; ARGS="encode" picks one
 	dotnet run --project tests/Benchmarks -c Release -p:Profile=$(PROFILE) -- $(or $(ARGS),encode)
+
+chaos: build          ## three daemons on a real Kafka and PostgreSQL, killed while messages are sent; ARGS="--kills 200"
+	dotnet run --project tests/Chaos -c Release -- $(ARGS)
 
 format: librdkafka    ## dotnet format
 	dotnet format DriftWatch.sln $(ARGS)

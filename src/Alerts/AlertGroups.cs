@@ -34,6 +34,14 @@ public sealed class AlertGroups
 
     public static bool IsAlertFact(AlertEvent fact) => fact is DriftDetected or DriftEnded or HazardDetected or HazardEnded or AlertAcknowledged or AlertMuted or AlertResolved;
 
+    /// <summary>Whether people hear of it: not of an alarm that joins an alert, or is not its last to end.</summary>
+    public static bool IsNews(AlertEvent fact, Grouped grouped) => fact switch
+    {
+        DriftDetected or HazardDetected => grouped.Opens,
+        DriftEnded or HazardEnded => grouped.Ends,
+        _ => true,
+    };
+
     /// <param name="fact">One that <see cref="IsAlertFact"/>.</param>
     /// <param name="position">Its place in the log.</param>
     public (AlertGroups After, Grouped Fact) Evolve(AlertEvent fact, long position) => fact switch

@@ -60,7 +60,7 @@ public sealed partial class AlertPublisher(IEventLog events, ICheckpoints checkp
             var fact = EventJson.Read(stored.Data);
             if (!AlertGroups.IsAlertFact(fact)) continue;
             (groups, var grouped) = groups.Evolve(fact, stored.Position);
-            if (stored.Position <= sent || !IsHeard(fact, grouped)) continue;
+            if (stored.Position <= sent || !AlertGroups.IsNews(fact, grouped)) continue;
             await retry.ExecuteAsync(async stopping => await sink.SendAsync(stored, fact.Of(grouped.Alert), stopping), held);
             await checkpoints.WriteAsync(sink.Name, stored.Position, held);
             if ((groups.FoldFrom ?? stored.Position) is var from && from > foldFrom) await checkpoints.WriteAsync(FoldName, foldFrom = from, held);
@@ -68,14 +68,6 @@ public sealed partial class AlertPublisher(IEventLog events, ICheckpoints checkp
     }
 
     private string FoldName => $"{sink.Name}|alarms";
-
-    /// <summary>An alarm that joins an alert, or is not its last to end, is no news.</summary>
-    private static bool IsHeard(AlertEvent fact, Grouped grouped) => fact switch
-    {
-        DriftDetected or HazardDetected => grouped.Opens,
-        DriftEnded or HazardEnded => grouped.Ends,
-        _ => true,
-    };
 
     [LoggerMessage(LogLevel.Warning, "Sending an alert to {Sink} failed (try {Attempt}): {Reason}; it is in the event log and will be sent")]
     private partial void LogRetry(string sink, int attempt, string reason);

@@ -146,7 +146,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     }
 
     private Exception Explained(Exception error) => error is KafkaException { Error.Code: ErrorCode.FencedInstanceId } fenced
-        ? new InvalidOperationException($"kafka.settings.group.instance.id '{options.Settings.GetValueOrDefault("group.instance.id")}' is used by another daemon of group {options.Group} too, and Kafka has shut this one out. Give each daemon its own, as in ${{HOSTNAME}}", fenced)
+        ? new InvalidOperationException($"kafka.settings.group.instance.id '{options.Settings.GetValueOrDefault("group.instance.id")}' is used by another daemon of group {options.Group} too, and Kafka has shut this one out. Give each daemon its own, as in ${{HOSTNAME}}. If none uses it, Kafka was away while this daemon joined: start it again", fenced)
         : error;
 
     private void PollOnce(IConsumer<byte[]?, byte[]?> consumer, CancellationToken stopping)
