@@ -43,7 +43,7 @@ public static partial class EventLogAddress
     }
 
     /// <summary>As Npgsql writes it. What stands behind the question mark are its keywords, as in <c>?sslmode=VerifyFull</c>.</summary>
-    private static string Postgres(string address)
+    internal static string Postgres(string address)
     {
         var uri = new Uri(address);
         var (user, password) = uri.UserInfo.Split(':', 2) is [var name, var secret] ? (name, secret) : (uri.UserInfo, null);
