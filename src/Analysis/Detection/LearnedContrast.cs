@@ -21,6 +21,7 @@ internal sealed class LearnedContrast
     private static readonly double[] Steps = [0.001, 0.002, 0.005];
 
     private readonly NoveltyModel novelty;
+    private readonly int features;
     private readonly long learning;
     private readonly double most;
     private readonly double[] r = new double[Levels.Length * Steps.Length];
@@ -36,7 +37,7 @@ internal sealed class LearnedContrast
     /// <param name="learning">Sequences of the version's own that are its usual ones; 0: the baseline's are.</param>
     public LearnedContrast(NoveltyModel novelty, WindowSummary baseline, long learning, double most)
     {
-        (this.novelty, this.learning, this.most) = (novelty, learning, most);
+        (this.novelty, features, this.learning, this.most) = (novelty, baseline.Features, learning, most);
         (usual, sample) = learning > 0 ? (null, ProfileSet.Empty) : (baseline.Unusual, baseline.ProfileSample);
     }
 
@@ -108,6 +109,40 @@ internal sealed class LearnedContrast
             recentProfiles += unusual.Profiles.Count;
         }
         if (++recentWindows == Span) Turn();
+    }
+
+    public void Save(VarintWriter raw)
+    {
+        raw.Write(r);
+        raw.Write(a);
+        raw.Write(b);
+        foreach (var bin in bins) raw.Write(bin);
+        raw.Write(recentSumP);
+        raw.Write(direction is null ? 0 : 1);
+        if (direction is not null) raw.Write(direction);
+        raw.Write(learned);
+        raw.Write(recentWindows);
+        raw.Write(recentProfiles);
+        // Otherwise usual is the baseline's.
+        if (learning == 0) return;
+        raw.Write(usual is null ? 0 : 1);
+        if (usual is not null) SummaryCodec.Write(raw, usual);
+        raw.Write(sample);
+    }
+
+    public void Load(VarintReader raw)
+    {
+        raw.ReadDoubles(r);
+        raw.ReadDoubles(a);
+        raw.ReadDoubles(b);
+        for (var level = 0; level < bins.Length; level++) bins[level] = raw.ReadSigned();
+        raw.ReadDoubles(recentSumP);
+        direction = raw.ReadInt() == 0 ? null : new double[P];
+        raw.ReadDoubles(direction);
+        (learned, recentWindows, recentProfiles) = (raw.ReadLong(), raw.ReadInt(), raw.ReadInt());
+        if (learning == 0) return;
+        usual = raw.ReadInt() == 0 ? null : SummaryCodec.ReadUnusual(raw, features);
+        sample = raw.ReadProfiles();
     }
 
     /// <summary>A new direction, from the windows since the last one.</summary>

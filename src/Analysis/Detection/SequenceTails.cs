@@ -20,7 +20,7 @@ namespace DriftWatch.Analysis.Detection;
 /// Not done: scores of single tokens (the largest token error of a sequence finds nothing); maxima instead of sums (a CUSUM of e-values is weaker in theory and was no faster here).
 /// Cost: O(non-zeros + features) a window; memory 150 bytes a feature. Rare features have ties and thereby fewer false alarms than stated.
 /// </remarks>
-public sealed class SequenceTails
+public sealed partial class SequenceTails
 {
     public const string Name = "sequence-tails";
 
@@ -160,7 +160,7 @@ public sealed class SequenceTails
     }
 
     /// <summary>One tail of one score at one level, and the bets on it.</summary>
-    private sealed class Tail
+    private sealed partial class Tail
     {
         private readonly double middle;
         private readonly int bin;
@@ -236,7 +236,7 @@ public sealed class SequenceTails
     }
 
     /// <summary>The upper tails of all features' firings per sequence.</summary>
-    private sealed class FeatureTails
+    private sealed partial class FeatureTails
     {
         private static readonly int Levels = FeatureLevels.Length, Steps = FeatureSteps.Length;
 

@@ -56,15 +56,7 @@ public static class SummaryCodec
         foreach (var (name, histogram) in summary.Scores)
         {
             raw.Write(name);
-            raw.Write(histogram.Bins.Count);
-            // The first bin may be negative (a probe's score); the others are above it.
-            var last = 0;
-            foreach (var (bin, count) in histogram.Bins)
-            {
-                raw.Write(bin - last);
-                raw.Write(count);
-                last = bin;
-            }
+            raw.Write(histogram);
         }
 
         raw.Write(summary.Magnitudes.Length);
@@ -83,23 +75,25 @@ public static class SummaryCodec
         }
 
         raw.Write(summary.Unusual is null ? 0 : 1);
-        if (summary.Unusual is { } unusual)
-        {
-            raw.Write(unusual.Sequences);
-            raw.Write(unusual.FiringCounts.Length);
-            var last = new FiringCount(0, 0, 0);
-            foreach (var count in unusual.FiringCounts)
-            {
-                raw.Write(count.Feature - last.Feature);
-                raw.Write(count.Feature == last.Feature ? count.Count - last.Count : count.Count);
-                raw.Write(count.Sequences);
-                last = count;
-            }
-            raw.Write(unusual.Profiles);
-        }
+        if (summary.Unusual is { } unusual) Write(raw, unusual);
         raw.Write(summary.ProfileSample);
 
         return raw.Pack(Version);
+    }
+
+    internal static void Write(VarintWriter raw, UnusualSequences unusual)
+    {
+        raw.Write(unusual.Sequences);
+        raw.Write(unusual.FiringCounts.Length);
+        var last = new FiringCount(0, 0, 0);
+        foreach (var count in unusual.FiringCounts)
+        {
+            raw.Write(count.Feature - last.Feature);
+            raw.Write(count.Feature == last.Feature ? count.Count - last.Count : count.Count);
+            raw.Write(count.Sequences);
+            last = count;
+        }
+        raw.Write(unusual.Profiles);
     }
 
     /// <exception cref="MalformedException">The bytes are no summary, or of a newer version; reason <c>summary</c>.</exception>
@@ -182,7 +176,7 @@ public static class SummaryCodec
         };
     }
 
-    private static UnusualSequences ReadUnusual(VarintReader raw, int features)
+    internal static UnusualSequences ReadUnusual(VarintReader raw, int features)
     {
         var sequences = raw.ReadLong();
         var entries = raw.ReadInt();

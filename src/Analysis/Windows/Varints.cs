@@ -1,11 +1,12 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.IO.Compression;
 using DriftWatch.Analysis.Activations;
 
 namespace DriftWatch.Analysis.Windows;
 
 /// <summary>Zigzag varints, seven bits a byte.</summary>
-internal sealed class VarintWriter
+public sealed class VarintWriter
 {
     private readonly ArrayBufferWriter<byte> bytes = new();
 
@@ -30,11 +31,46 @@ internal sealed class VarintWriter
             foreach (var step in profiles[i]) Write(step);
     }
 
+    public void Write(LogHistogram histogram)
+    {
+        Write(histogram.Bins.Count);
+        // The first bin may be negative (a probe's score); the others are above it.
+        var last = 0;
+        foreach (var (bin, count) in histogram.Bins)
+        {
+            Write(bin - last);
+            Write(count);
+            last = bin;
+        }
+    }
+
+    /// <summary>Eight bytes each: the same bits come back.</summary>
+    public void Write(ReadOnlySpan<double> values)
+    {
+        var span = bytes.GetSpan(values.Length * sizeof(double));
+        for (var i = 0; i < values.Length; i++) BinaryPrimitives.WriteDoubleLittleEndian(span[(i * sizeof(double))..], values[i]);
+        bytes.Advance(values.Length * sizeof(double));
+    }
+
+    public void WriteDouble(double value) => Write([value]);
+
+    public void Write(ReadOnlySpan<byte> blob)
+    {
+        Write(blob.Length);
+        bytes.Write(blob);
+    }
+
+    /// <summary>UTC.</summary>
+    public void Write(DateTimeOffset time) => Write(time.UtcTicks);
+
     private void WriteByte(byte value)
     {
         bytes.GetSpan(1)[0] = value;
         bytes.Advance(1);
     }
+
+    /// <summary>As it is; the caller sees to version and size.</summary>
+    public byte[] ToArray() => bytes.WrittenSpan.ToArray();
 
     /// <summary>The version in a byte of its own, then everything, compressed.</summary>
     public byte[] Pack(byte version)
@@ -49,7 +85,7 @@ internal sealed class VarintWriter
 /// <summary>Reads what <see cref="VarintWriter"/> wrote. Untrusted: nothing is allocated that the bytes cannot hold.</summary>
 /// <param name="reason">Of refusals.</param>
 /// <param name="what">It is, for a person.</param>
-internal sealed class VarintReader(byte[] bytes, string reason, string what)
+public sealed class VarintReader(byte[] bytes, string reason, string what)
 {
     private const int BytesMaximum = 1 << 28;
 
@@ -117,9 +153,33 @@ internal sealed class VarintReader(byte[] bytes, string reason, string what)
         return false;
     }
 
+    public double ReadDouble()
+    {
+        if (bytes.Length - at < sizeof(double)) throw Damaged();
+        at += sizeof(double);
+        return BinaryPrimitives.ReadDoubleLittleEndian(bytes.AsSpan(at - sizeof(double)));
+    }
+
+    /// <summary>As many as there is room for.</summary>
+    public void ReadDoubles(Span<double> values)
+    {
+        if ((bytes.Length - at) / sizeof(double) < values.Length) throw Damaged();
+        for (var i = 0; i < values.Length; i++) values[i] = ReadDouble();
+    }
+
+    public byte[] ReadBlob()
+    {
+        var length = ReadInt();
+        if (length > bytes.Length - at) throw Damaged();
+        at += length;
+        return bytes[(at - length)..at];
+    }
+
+    public DateTimeOffset ReadTime() => ReadLong() is var ticks && ticks <= DateTimeOffset.MaxValue.UtcTicks ? new(ticks, TimeSpan.Zero) : throw Damaged();
+
     public int ReadInt() => ReadLong() is var value and <= int.MaxValue ? (int)value : throw Damaged();
 
-    private int ReadSigned() => ReadWide() is var value && value >= int.MinValue && value <= int.MaxValue ? (int)value : throw Damaged();
+    public int ReadSigned() => ReadWide() is var value && value >= int.MinValue && value <= int.MaxValue ? (int)value : throw Damaged();
 
     /// <summary>The next of some ascending keys, stored as differences. Equal only for the first, which counts from 0.</summary>
     public int ReadAbove(int previous, bool orEqual) =>

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using DriftWatch.Analysis.Activations;
 using DriftWatch.Analysis.Detection;
 using DriftWatch.Analysis.Windows;
 
@@ -131,6 +132,60 @@ public sealed class SequenceTailsTests(ITestOutputHelper output)
             one.Take(window, Some.Noon);
             other.Take(stored, Some.Noon);
         }
+    }
+
+    /// <remarks>Saved after every window, through an alarm and the windows after it; another version learns first, in days each bet weighs what its window took.</remarks>
+    [Theory]
+    [InlineData(1, true, false)]
+    [InlineData(2, false, false)]
+    [InlineData(3, true, true)]
+    [InlineData(4, false, true)]
+    public void One_that_is_saved_and_loaded_at_any_window_goes_on_to_the_same_bits(int seed, bool sameVersion, bool days)
+    {
+        var random = new Random(seed);
+        var novelty = NoveltyModel.Fit(Window(random, 2000).Summary)!;
+        var baseline = Some.Baseline(Enumerable.Range(0, 3).Select(_ => Scored(Window(random, 1500))).Aggregate((a, b) => a.Merge(b))) with { Novelty = novelty };
+        var chosen = options with { RunTime = new(100, days) };
+        var kept = new SequenceTails(baseline, sameVersion, chosen);
+        var loaded = new SequenceTails(baseline, sameVersion, chosen);
+        var alarms = 0;
+        for (var number = 0; number < 26; number++)
+        {
+            var window = Window(random, sameVersion ? 600 : 1500, unusual: number is > 14 and < 18 ? 0.08 : 0);
+            var end = Some.Noon.AddHours(number * number);
+            var (one, other) = (kept.Scored(window with { Summary = Scored(window) }), loaded.Scored(window with { Summary = Scored(window) }));
+            Assert.Equal(SummaryCodec.Encode(one), SummaryCodec.Encode(other));
+            var finding = kept.Judge(one, end);
+            Assert.Equal(Shown(finding), Shown(loaded.Judge(other, end)));
+            if (finding.Verdict == Verdict.Drift) alarms++;
+            kept.Take(SummaryCodec.Decode(SummaryCodec.Encode(one)), end);
+            loaded.Take(SummaryCodec.Decode(SummaryCodec.Encode(other)), end);
+
+            var state = kept.Save();
+            Assert.Equal(state, loaded.Save());
+            loaded = new(baseline, sameVersion, chosen);
+            loaded.Load(state);
+            Assert.Equal(state, loaded.Save());
+        }
+        Assert.NotEqual(0, alarms);
+
+        WindowSummary Scored(ClosedWindow window) => novelty.Scored(window.Summary, window.Profiles, window.Firings);
+
+        static string Shown(Finding finding) => $"{finding.Verdict} {finding.Score:R} {finding.Effect:R} {finding.Because} {string.Join(' ', finding.Features.Select(feature => $"{feature.Feature} {feature.P:R}"))}";
+    }
+
+    [Fact]
+    public void A_state_of_another_baseline_or_damaged_is_refused()
+    {
+        var random = new Random(13);
+        var baseline = Some.Baseline(Draw(random, 1000));
+        var tails = new SequenceTails(baseline, sameVersion: true, options);
+        tails.Take(Draw(random, 100), Some.Noon);
+        var state = tails.Save();
+
+        for (var length = 0; length < state.Length; length++) Assert.Throws<MalformedException>(() => new SequenceTails(baseline, sameVersion: true, options).Load(state[..length]));
+        Assert.Throws<MalformedException>(() => new SequenceTails(baseline, sameVersion: true, options).Load([.. state, 0]));
+        Assert.Throws<MalformedException>(() => new SequenceTails(Some.Baseline(baseline.Summary with { Scores = baseline.Summary.Scores.Clear() }), sameVersion: true, options).Load(state));
     }
 
     [Fact]
