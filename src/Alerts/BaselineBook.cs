@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
+using DriftWatch.Alerts.Projections;
 using DriftWatch.Analysis;
 using DriftWatch.Analysis.Activations;
 using DriftWatch.Analysis.Detection;
@@ -81,6 +82,63 @@ public sealed class BaselineBook(BaselineTargets targets)
                 learning.Remove(frozenKey);
                 break;
         }
+    }
+
+    private const string FrozenKind = "baseline", LearningKind = "learning";
+
+    /// <summary>Everything that was folded, for a <see cref="WatchSnapshot"/>.</summary>
+    public IEnumerable<SnapshotPart> Save() =>
+    [
+        .. frozen.Select(entry => new SnapshotPart($"{FrozenKind}/{entry.Key.Item1.Monitor}/{entry.Key.Item1.Probe}/{entry.Key.Item2}/{entry.Value.Hash}", () => Saved(entry.Value))),
+        // The window that came last says which sum it is.
+        .. learning.Select(entry => new SnapshotPart($"{LearningKind}/{entry.Key.Item1.Monitor}/{entry.Key.Item1.Probe}/{entry.Key.Item2}/{entry.Value.Windows[^1]}", () => Saved(entry.Key.Item1, entry.Key.Item2, entry.Value))),
+    ];
+
+    /// <summary>Into a book that has folded nothing yet.</summary>
+    /// <returns>False: it is no part of this book.</returns>
+    /// <exception cref="MalformedException">Damaged.</exception>
+    public bool Load(string key, byte[] part)
+    {
+        if (SnapshotPart.KindOf(key) is var kind && kind is not (FrozenKind or LearningKind)) return false;
+        var raw = new VarintReader(part, "snapshot", "saved baseline");
+        var (from, encoding, novelty, summary) = (SnapshotPart.ReadKey(raw), raw.ReadText(), raw.ReadBlob(), SummaryCodec.Decode(raw.ReadBlob()));
+        var model = novelty.Length == 0 ? null : NoveltyModel.FromBytes(novelty);
+        if (kind == FrozenKind) frozen[(from, encoding)] = new(from, encoding, raw.ReadText(), summary, model);
+        else
+        {
+            var end = raw.ReadTime();
+            var windows = ImmutableArray.CreateBuilder<Guid>();
+            for (var left = raw.ReadInt(); left > 0; left--) windows.Add(Guid.TryParse(raw.ReadText(), out var id) ? id : throw raw.Damaged());
+            learning[(from, encoding)] = new(summary, windows.ToImmutable(), end, model);
+        }
+        raw.End();
+        return true;
+    }
+
+    private static byte[] Saved(Baseline baseline)
+    {
+        var raw = Saved(baseline.From, baseline.EncodingHash, baseline.Summary, baseline.Novelty);
+        raw.Write(baseline.Hash);
+        return raw.ToArray();
+    }
+
+    private static byte[] Saved(WindowKey from, string encoding, Learned learned)
+    {
+        var raw = Saved(from, encoding, learned.Summary, learned.Novelty);
+        raw.Write(learned.End);
+        raw.Write(learned.Windows.Length);
+        foreach (var window in learned.Windows) raw.Write(window.ToString());
+        return raw.ToArray();
+    }
+
+    private static VarintWriter Saved(WindowKey from, string encoding, WindowSummary summary, NoveltyModel? novelty)
+    {
+        var raw = new VarintWriter();
+        SnapshotPart.Write(raw, from);
+        raw.Write(encoding);
+        raw.Write(novelty?.ToBytes() ?? []);
+        raw.Write(SummaryCodec.Encode(summary));
+        return raw;
     }
 
     /// <summary>Baselines that have their rows and are not frozen yet.</summary>

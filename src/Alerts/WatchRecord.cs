@@ -1,27 +1,33 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using DriftWatch.Alerts.EventLog;
+using DriftWatch.Alerts.Projections;
 using DriftWatch.Analysis;
+using DriftWatch.Analysis.Activations;
 using DriftWatch.Analysis.Windows;
 
 namespace DriftWatch.Alerts;
 
 /// <summary>What the watcher believes: a fold of the event log, read from the store and from nothing else.</summary>
 /// <remarks>What was just appended is read back too, so there is one way in which belief changes. One caller at a time.</remarks>
-public sealed class WatchRecord(IEventLog log, Catalog catalog)
+/// <param name="snapshots">Where it begins, and what it leaves for the next start; null: at the beginning of the log.</param>
+public sealed class WatchRecord(IEventLog log, Catalog catalog, WatchSnapshots? snapshots = null)
 {
     private readonly Dictionary<string, long> revisions = new(StringComparer.Ordinal);
     private readonly Dictionary<int, PartitionPosition> positions = [];
-    private readonly WindowJudge judge = new();
+    private WindowJudge judge = new();
     private readonly HashSet<int> owned = [];
     private readonly Dictionary<int, WrongRevisionException> taken = [];
     private readonly Dictionary<string, long> appended = new(StringComparer.Ordinal);
     private long position;
+    private string positionHash = EventChain.Beginning;
+    private bool begun;
+    private int windowsSinceSnapshot;
     private readonly HashSet<(string Hash, string Model, string Hook)> installed = [];
     private string? catalogHash;
 
     public AlertBook Book => judge.Book;
-    public BaselineBook Baselines { get; } = new(BaselineTargets.Of(catalog));
+    public BaselineBook Baselines { get; private set; } = new(BaselineTargets.Of(catalog));
 
     /// <summary>Judges a window that was just closed, by all that is stored before it.</summary>
     public JudgedWindow Judge(ClosedWindow window, int partition)
@@ -52,6 +58,7 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
     /// <summary>Folds what was stored since, by whomever.</summary>
     public async Task CatchUpAsync(CancellationToken stopping)
     {
+        if (!begun) await BeginAsync(stopping);
         await foreach (var stored in log.ReadAllAsync(position, stopping))
         {
             var fact = EventJson.Read(stored.Data);
@@ -59,20 +66,58 @@ public sealed class WatchRecord(IEventLog log, Catalog catalog)
                 taken.TryAdd(foreign.Partition, new(stored.Stream, RevisionOf(stored.Stream), stored.Revision));
             judge.Evolve(fact);
             Baselines.Evolve(fact, stored.Id);
-            if (fact is WindowClosed { Baseline: not null } judged) TakeTails(judged);
+            if (fact is WindowClosed { Baseline: not null } judged) TakeTails(judged, stored.Position);
             if (fact is WindowClosed window) positions[window.Partition] = PositionOf(window.Partition).After(new(window.Monitor, window.Probe), window.Offsets);
             if (fact is TransformInstalled map) installed.Add((map.Hash, map.Model, map.Hook));
             if (fact is CatalogChanged changed) catalogHash = changed.Hash;
             revisions[stored.Stream] = stored.Revision;
-            position = stored.Position;
+            (position, positionHash) = (stored.Position, stored.Hash);
+            if (fact is WindowClosed) windowsSinceSnapshot++;
+            if (windowsSinceSnapshot >= snapshots?.WindowsBetween && !snapshots.IsWriting) TakeSnapshot();
         }
     }
 
-    private void TakeTails(WindowClosed window)
+    /// <summary>From the newest snapshot that fits the log; what came after it is folded as ever.</summary>
+    private async Task BeginAsync(CancellationToken stopping)
+    {
+        begun = true;
+        if (snapshots is null || await snapshots.ReadAsync(log, stopping) is not var (snapshot, parts)) return;
+        var (loaded, baselines) = (new WindowJudge(), new BaselineBook(BaselineTargets.Of(catalog)));
+        try
+        {
+            foreach (var (key, part) in parts) baselines.Load(key, part);
+            foreach (var (key, part) in parts) loaded.Load(key, part, window => catalog.PlanFor(window.Monitor) is { } plan && baselines.For(plan, window.Probe, catalog) is { } baseline ? (plan, baseline) : null);
+        }
+        catch (MalformedException error)
+        {
+            await snapshots.RefuseAsync(snapshot, error, stopping);
+            return;
+        }
+        loaded.Load(snapshot.Book());
+        (judge, Baselines, catalogHash, position, positionHash) = (loaded, baselines, snapshot.Catalog, snapshot.Position, snapshot.Hash);
+        foreach (var (stream, revision) in snapshot.Revisions) revisions[stream] = revision;
+        foreach (var partition in snapshot.Partitions) positions[partition.Number] = WatchSnapshot.PositionOf(partition);
+        foreach (var map in snapshot.Installed) installed.Add((map.Hash, map.Model, map.Hook));
+    }
+
+    /// <summary>Leaves what is believed now for the next start.</summary>
+    public void TakeSnapshot()
+    {
+        if (snapshots is null || position == 0) return;
+        windowsSinceSnapshot = 0;
+        SnapshotPart[] parts = [.. Baselines.Save(), .. judge.Save()];
+        var (alarms, seen, canaryMaps) = WatchSnapshot.Of(judge.Book);
+        snapshots.Write(
+            new(position, positionHash, catalogHash, new(revisions, StringComparer.Ordinal), WatchSnapshot.Of(positions), alarms, seen, canaryMaps,
+                [.. installed.Order().Select(map => new WatchSnapshot.Map(map.Hash, map.Model, map.Hook))], [.. parts.Select(part => part.Key)]),
+            parts);
+    }
+
+    private void TakeTails(WindowClosed window, long at)
     {
         if (catalog.PlanFor(window.Monitor) is not { } plan || plan.EncodingHash != window.Encoding) return;
         if (Baselines.For(plan, window.Probe, catalog) is not { } baseline || baseline.Hash != window.Baseline) return;
-        judge.Take(new(window.Monitor, window.Probe), window.Partition, plan, baseline, SummaryCodec.Decode(window.Summary), window.End);
+        judge.Take(new(window.Monitor, window.Probe), window.Partition, plan, baseline, SummaryCodec.Decode(window.Summary), window.End, at);
     }
 
     /// <summary>Records the catalog in force if it is another than before, and the learned maps that are new in it.</summary>

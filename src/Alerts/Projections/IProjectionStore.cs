@@ -17,7 +17,10 @@ public sealed record ProjectionSize(string Name, ProjectionState State, long Chu
 /// <remarks>Keys are in order of their UTF-8 bytes. <see cref="Projection"/> is how it is used: it seals what it writes and refuses what does not fit.</remarks>
 public interface IProjectionStore : IDisposable
 {
+    /// <summary>With what they take, which is counted: slow where there is much.</summary>
     Task<IReadOnlyList<ProjectionSize>> ListAsync(CancellationToken stopping);
+
+    Task<IReadOnlyList<(string Name, ProjectionState State)>> NamesAsync(string prefix, CancellationToken stopping);
 
     /// <summary>Null: there is no such projection.</summary>
     Task<ProjectionState?> StateAsync(string projection, CancellationToken stopping);

@@ -15,6 +15,12 @@ public sealed class InMemoryProjections : IProjectionStore
                 .Select(entry => new ProjectionSize(entry.Key, entry.Value.State, entry.Value.Chunks.Count, entry.Value.Chunks.Values.Sum(data => (long)data.Length)))]);
     }
 
+    public Task<IReadOnlyList<(string Name, ProjectionState State)>> NamesAsync(string prefix, CancellationToken stopping)
+    {
+        lock (gate)
+            return Task.FromResult<IReadOnlyList<(string, ProjectionState)>>([.. projections.Where(entry => entry.Key.StartsWith(prefix, StringComparison.Ordinal)).OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => (entry.Key, entry.Value.State))]);
+    }
+
     public Task<ProjectionState?> StateAsync(string projection, CancellationToken stopping)
     {
         lock (gate) return Task.FromResult(projections.TryGetValue(projection, out var found) ? found.State : null);

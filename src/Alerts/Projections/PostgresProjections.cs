@@ -54,6 +54,16 @@ public sealed class PostgresProjections : IProjectionStore
         return sizes;
     }
 
+    public async Task<IReadOnlyList<(string Name, ProjectionState State)>> NamesAsync(string prefix, CancellationToken stopping)
+    {
+        await using var connection = await database.OpenConnectionAsync(stopping);
+        await using var command = Command(connection, "SELECT projection, version, position, hash FROM driftwatch_projections.projections1 WHERE starts_with(projection, @prefix) ORDER BY projection", ("prefix", prefix));
+        await using var reader = await command.ExecuteReaderAsync(stopping);
+        var names = new List<(string, ProjectionState)>();
+        while (await reader.ReadAsync(stopping)) names.Add((reader.GetString(0), new(reader.GetString(1), reader.GetInt64(2), reader.GetString(3))));
+        return names;
+    }
+
     public async Task<ProjectionState?> StateAsync(string projection, CancellationToken stopping)
     {
         await using var connection = await database.OpenConnectionAsync(stopping);

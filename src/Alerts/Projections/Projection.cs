@@ -27,6 +27,9 @@ public sealed class Projection(IProjectionStore store, string name, string versi
         return Position;
     }
 
+    /// <summary>Goes on from where somebody else has moved it.</summary>
+    public async Task RejoinAsync(CancellationToken stopping) => state = await store.StateAsync(name, stopping) is { } now && now.Version == version ? now : null;
+
     /// <summary>Begins anew.</summary>
     public async Task DropAsync(string because, CancellationToken stopping)
     {

@@ -39,6 +39,16 @@ public sealed class SqliteProjections : IProjectionStore
         return Task.FromResult<IReadOnlyList<ProjectionSize>>(sizes);
     }
 
+    public Task<IReadOnlyList<(string Name, ProjectionState State)>> NamesAsync(string prefix, CancellationToken stopping)
+    {
+        using var connection = Open();
+        using var command = Command(connection, "SELECT projection, version, position, hash FROM projections1 WHERE substr(projection, 1, length($prefix)) = $prefix ORDER BY projection", ("$prefix", prefix));
+        using var reader = command.ExecuteReader();
+        var names = new List<(string, ProjectionState)>();
+        while (reader.Read()) names.Add((reader.GetString(0), new(reader.GetString(1), reader.GetInt64(2), reader.GetString(3))));
+        return Task.FromResult<IReadOnlyList<(string, ProjectionState)>>(names);
+    }
+
     public Task<ProjectionState?> StateAsync(string projection, CancellationToken stopping)
     {
         using var connection = Open();

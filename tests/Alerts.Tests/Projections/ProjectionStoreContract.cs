@@ -25,6 +25,8 @@ public abstract class ProjectionStoreContract
         Assert.Equal("b=09 a/1=0100FF", await ShownAsync(store.ReadAsync("some", ["b", "missing", "a/1"], default)));
         Assert.Equal("a/1=0100FF a/2=", await ShownAsync(store.ReadRangeAsync("some", "a/", "a0", default)));
         Assert.Equal([("other", 2L, 1L, 1L), ("some", 1L, 3L, 4L)], (await store.ListAsync(default)).Select(size => (size.Name, size.State.Position, size.Chunks, size.Bytes)));
+        Assert.Equal([("other", two), ("some", one)], await store.NamesAsync("", default));
+        Assert.Equal([("some", one)], await store.NamesAsync("so", default));
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using DriftWatch.Alerts;
 using DriftWatch.Alerts.EventLog;
 using DriftWatch.Alerts.Metrics;
+using DriftWatch.Alerts.Projections;
 using DriftWatch.Analysis;
 using DriftWatch.Analysis.Activations;
 using DriftWatch.Analysis.Canonical;
@@ -41,12 +42,12 @@ internal sealed class SmallWorld
     }
 
     /// <summary>One run of the loop, to the end of the traffic or to the crash.</summary>
-    public async Task RunAsync(IEventLog log, IActivationSource source, DeadLetterBox box)
+    public async Task RunAsync(IEventLog log, IActivationSource source, DeadLetterBox box, WatchSnapshots? snapshots = null)
     {
         var register = new MonitorRegister();
         using var metrics = new WatchMetrics(register, TimeProvider.System);
         var watcher = new DriftWatcher(
-            source, House.DecoderFor(Catalog, 1 << 20), Catalog, new(log, Catalog), box, metrics, new(TimeProvider.System), TimeProvider.System, NullLogger<DriftWatcher>.Instance);
+            source, House.DecoderFor(Catalog, 1 << 20), Catalog, new(log, Catalog, snapshots), box, metrics, new(TimeProvider.System), TimeProvider.System, NullLogger<DriftWatcher>.Instance);
         await watcher.RunAsync(TestContext.Current.CancellationToken);
     }
 
