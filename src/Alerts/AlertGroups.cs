@@ -28,6 +28,20 @@ public sealed class AlertGroups
     /// <param name="Alarms">How many have not ended.</param>
     private sealed record Alert((MonitorId, Probe, string Rule) Cause, long Since, int Alarms, bool Resolved);
 
+    /// <summary>An alert with its alarms that have not ended, as a snapshot keeps it.</summary>
+    internal sealed record Kept(string Id, MonitorId Monitor, Probe Probe, string Rule, long Since, bool Resolved, ImmutableArray<string> Alarms);
+
+    internal ImmutableArray<Kept> Save() =>
+        [.. Alerts.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => new Kept(
+            entry.Key, entry.Value.Cause.Item1, entry.Value.Cause.Item2, entry.Value.Cause.Rule, entry.Value.Since, entry.Value.Resolved,
+            [.. AlertOf.Where(alarm => alarm.Value == entry.Key).Select(alarm => alarm.Key).Order(StringComparer.Ordinal)]))];
+
+    internal static AlertGroups Load(ImmutableArray<Kept> kept) => new()
+    {
+        Alerts = Empty.Alerts.AddRange(kept.Select(alert => KeyValuePair.Create(alert.Id, new Alert((alert.Monitor, alert.Probe, alert.Rule), alert.Since, alert.Alarms.Length, alert.Resolved)))),
+        AlertOf = Empty.AlertOf.AddRange(kept.SelectMany(alert => alert.Alarms.Select(alarm => KeyValuePair.Create(alarm, alert.Id)))),
+    };
+
     /// <summary>A fold that begins empty behind this position comes to the same; null: nothing is alarming, it may begin anywhere behind.</summary>
     /// <remarks>Causes do not touch each other, and each begins from nothing at its own <c>Since</c>.</remarks>
     public long? FoldFrom => Alerts.IsEmpty ? null : Alerts.Values.Min(alert => alert.Since) - 1;

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Json.Serialization;
 using DriftWatch.Alerts.EventLog;
 using DriftWatch.Analysis.Activations;
 using DriftWatch.Analysis.Detection;
@@ -31,6 +32,7 @@ public sealed record AlertEntry(
     public ImmutableArray<AlertMember> Members { get; init; } = [new(Id, Partition, Window, null)];
 
     /// <summary>What the controls said when it was raised; null: stored by an old version.</summary>
+    [JsonIgnore]
     public string? Evidence => Raised switch { DriftDetected drift => drift.Evidence, HazardDetected hazard => hazard.Evidence, _ => null };
 
     /// <summary>Resolved by a person stays resolved; a mute is over at its time.</summary>
@@ -55,6 +57,7 @@ public sealed record AlertEntry(
     };
 
     /// <summary>Every feature that its findings name, most telling first, each once.</summary>
+    [JsonIgnore]
     public IEnumerable<AlertFeature> Features => Findings.SelectMany(finding => finding.Features).DistinctBy(feature => (feature.Feature, feature.Set));
 }
 
@@ -66,7 +69,10 @@ public sealed record MonitorEntry(
     public const int RecentMaximum = 50;
 
     /// <summary>FVU over all windows, each weighted by its rows.</summary>
+    [JsonIgnore]
     public double Fvu => Rows == 0 ? 0 : FvuRows / Rows;
+
+    [JsonIgnore]
     public double L0 => Rows == 0 ? 0 : L0Rows / Rows;
 
     /// <summary>Of each of <see cref="Recent"/>, in the stream of its partition: there its sums are.</summary>
@@ -83,21 +89,31 @@ public sealed class MonitorRegister
         ImmutableArray<BaselineFrozen> Baselines,
         long Position)
     {
+        public static readonly Snapshot Empty = new(ImmutableSortedDictionary<(MonitorId, Probe), MonitorEntry>.Empty, ImmutableDictionary<string, AlertEntry>.Empty.WithComparers(StringComparer.Ordinal), [], [], 0);
+
         public IEnumerable<AlertEntry> AlertsInOrder => AlertOrder.Select(id => Alerts[id]);
 
         internal AlertGroups Groups { get; init; } = AlertGroups.Empty;
 
         /// <summary>Alerts of the alarms that are not the first of theirs.</summary>
-        internal ImmutableDictionary<string, string> Joined { get; init; } = ImmutableDictionary<string, string>.Empty.WithComparers(StringComparer.Ordinal);
+        internal ImmutableDictionary<string, string> Joined { get; init; } = JoinedIn(Alerts.Values);
+
+        private static ImmutableDictionary<string, string> JoinedIn(IEnumerable<AlertEntry> alerts) =>
+            alerts.SelectMany(alert => alert.Members.Skip(1).Select(member => (member.Id, Alert: alert.Id))).ToImmutableDictionary(joined => joined.Id, joined => joined.Alert, StringComparer.Ordinal);
 
         /// <summary>The alert of this id, or that the alarm of this id belongs to.</summary>
         public AlertEntry? Find(string id) => Alerts.GetValueOrDefault(Joined.GetValueOrDefault(id, id));
     }
 
-    private volatile Snapshot current = new(
-        ImmutableSortedDictionary<(MonitorId, Probe), MonitorEntry>.Empty, ImmutableDictionary<string, AlertEntry>.Empty.WithComparers(StringComparer.Ordinal), [], [], 0);
+    /// <summary>Alerts at hand. At the bound the oldest whose cause has ended goes, as often as a new one comes; the log has them all.</summary>
+    public const int AlertsMaximum = 10_000;
+
+    private volatile Snapshot current = Snapshot.Empty;
 
     public Snapshot Current => current;
+
+    /// <summary>Begins where another one stood.</summary>
+    public void Load(Snapshot snapshot) => current = snapshot;
 
     public void Evolve(StoredEvent stored) => current = Evolve(current, EventJson.Read(stored.Data), stored) with { Position = stored.Position };
 
@@ -165,8 +181,13 @@ public sealed class MonitorRegister
         };
     }
 
-    private static Snapshot Opened(Snapshot now, AlertEntry alert) =>
-        now with { Alerts = now.Alerts.SetItem(alert.Id, alert), AlertOrder = now.AlertOrder.Add(alert.Id) };
+    private static Snapshot Opened(Snapshot now, AlertEntry alert)
+    {
+        var oldest = now.AlertOrder.Length < AlertsMaximum ? null : now.AlertOrder.FirstOrDefault(id => now.Alerts[id].Ended is not null);
+        if (oldest is not null)
+            now = now with { Alerts = now.Alerts.Remove(oldest), AlertOrder = now.AlertOrder.Remove(oldest), Joined = now.Joined.RemoveRange(now.Alerts[oldest].Members.Select(member => member.Id)) };
+        return now with { Alerts = now.Alerts.SetItem(alert.Id, alert), AlertOrder = now.AlertOrder.Add(alert.Id) };
+    }
 
     private static Snapshot Joined(Snapshot now, string alert, AlertEntry alarm) => Changed(now with { Joined = now.Joined.SetItem(alarm.Id, alert) }, alert, entry => entry with
     {

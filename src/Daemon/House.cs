@@ -1,6 +1,7 @@
 using DriftWatch.Alerts;
 using DriftWatch.Alerts.EventLog;
 using DriftWatch.Alerts.Metrics;
+using DriftWatch.Alerts.Projections;
 using DriftWatch.Alerts.Sinks;
 using DriftWatch.Analysis;
 using DriftWatch.Analysis.Detection;
@@ -95,13 +96,14 @@ public static class House
         services.AddSingleton<MonitorRegister>();
         services.AddSingleton<ComparisonDesk>();
         services.AddSingleton<WatchProgress>();
+        services.AddProjections(settings, catalog);
         services.AddSingleton<WatchRecord>();
         // Before the metrics, so that it hears of every instrument.
         services.AddSingleton<IMetricsText, PrometheusText>();
         services.AddSingleton(provider => MetricsFor(provider, catalog));
         if (observer is not null) services.AddSingleton(observer);
         // A reader is ready when it shows what was stored when it started; a watcher says itself when it is.
-        services.AddHostedService(provider => new RegisterFollower(provider.GetRequiredService<IEventLog>(), provider.GetRequiredService<MonitorRegister>(), settings.IsReader ? provider.GetRequiredService<WatchProgress>().Ready : null));
+        services.AddHostedService(provider => new RegisterFollower(provider.GetRequiredService<IEventLog>(), provider.GetRequiredService<MonitorRegister>(), provider.GetRequiredService<RegisterSnapshots>(), settings.IsReader ? provider.GetRequiredService<WatchProgress>().Ready : null));
         if (settings.IsReader) return services;
         services.AddSingleton<DriftWatcher>();
         if (settings.Kafka is { } kafka)
@@ -115,6 +117,20 @@ public static class House
         }
         services.AddHostedService<WatchService>();
         return services;
+    }
+
+    /// <summary>What is derived from the log and kept, so that a start and a look at the past are fast; none of it is a fact.</summary>
+    private static void AddProjections(this IServiceCollection services, DaemonSettings settings, Catalog catalog)
+    {
+        services.AddSingleton(_ => ProjectionAddress.Open(settings.Projections, settings.Log));
+        services.AddSingleton(provider => new WatchSnapshots(provider.GetRequiredService<IProjectionStore>(), catalog, Warn(provider)));
+        services.AddSingleton(provider => new RegisterSnapshots(provider.GetRequiredService<IProjectionStore>(), Warn(provider)));
+
+        static Action<string> Warn(IServiceProvider provider)
+        {
+            var log = provider.GetRequiredService<ILogger<Projection>>();
+            return what => log.LogWarning("{What}", what);
+        }
     }
 
     private static WatchMetrics MetricsFor(IServiceProvider provider, Catalog catalog)
@@ -177,15 +193,22 @@ internal sealed class WatchService(DriftWatcher watcher, IHostApplicationLifetim
     }
 }
 
-/// <summary>Keeps the register at the end of the log.</summary>
+/// <summary>Keeps the register at the end of the log, and keeps it for the next start.</summary>
 /// <param name="atEnd">Told once, when the log is read as far as it went then.</param>
-internal sealed class RegisterFollower(IEventLog log, MonitorRegister register, Action? atEnd) : BackgroundService
+internal sealed class RegisterFollower(IEventLog log, MonitorRegister register, RegisterSnapshots snapshots, Action? atEnd) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await Task.Yield();
-        await foreach (var stored in log.ReadAllAsync(0, stoppingToken)) register.Evolve(stored);
+        register.Load(await snapshots.ReadAsync(log, stoppingToken));
+        await foreach (var stored in log.ReadAllAsync(register.Current.Position, stoppingToken)) await TakeAsync(stored);
         atEnd?.Invoke();
-        await foreach (var stored in log.SubscribeAsync(register.Current.Position, stoppingToken)) register.Evolve(stored);
+        await foreach (var stored in log.SubscribeAsync(register.Current.Position, stoppingToken)) await TakeAsync(stored);
+
+        async Task TakeAsync(StoredEvent stored)
+        {
+            register.Evolve(stored);
+            if (snapshots.IsDue(stored.Position)) await snapshots.TryWriteAsync(register.Current, stored.Hash, stoppingToken);
+        }
     }
 }

@@ -172,6 +172,20 @@ public sealed class MonitorRegisterTests
         Assert.Empty(register.Current.Alerts);
     }
 
+    [Fact]
+    public void At_the_bound_the_oldest_ended_alert_goes_and_open_ones_stay()
+    {
+        for (var i = 0; i < MonitorRegister.AlertsMaximum + 5; i++)
+        {
+            Store(Some.Raised($"{i}"));
+            if (i != 1) Store(new HazardEnded($"{i}", Some.Monitor, Probe.Traffic, 0, "backdoor-hostile", Some.Time, 8));
+        }
+
+        Assert.Equal(MonitorRegister.AlertsMaximum, register.Current.Alerts.Count);
+        Assert.Equal(["1", "6", "7"], register.Current.AlertOrder[..3]);
+        Assert.Equal(register.Current.Alerts.Keys.Order(), register.Current.AlertOrder.Order());
+    }
+
     private static AlertEvent Raised() => SampleFacts.All.OfType<DriftDetected>().Single();
 
     private AlertState State(DateTimeOffset? now = null) => register.Current.Alerts[Drift].StateAt(now ?? Some.Time);

@@ -79,7 +79,8 @@ public sealed class ConfigurationFile
         var defaults = new DaemonSettings();
         var settings = defaults with
         {
-            Log = LogAddress(FileWith("log")),
+            Log = StoreAddress(FileWith("log"), "log") ?? "sqlite:" + Path.Combine(FileWith("log").Folder, defaults.Log["sqlite:".Length..]),
+            Projections = StoreAddress(FileWith("projections"), "projections"),
             SampleWindows = FileWith("sampleWindows").Number<int>("sampleWindows", "a whole number of windows") ?? defaults.SampleWindows,
             Encoder = FileWith("encoder").Text("encoder") ?? defaults.Encoder,
             Threads = FileWith("threads").Number<int>("threads", "a whole number") ?? defaults.Threads,
@@ -98,13 +99,14 @@ public sealed class ConfigurationFile
         return settings;
     }
 
-    private static string LogAddress(YamlSection file)
+    /// <summary>Of a store; a file's path starts at the configuration that names it.</summary>
+    private static string? StoreAddress(YamlSection file, string key)
     {
-        var log = file.Text("log") ?? new DaemonSettings().Log;
-        if (log.StartsWith("sqlite:", StringComparison.Ordinal)) return "sqlite:" + Path.Combine(file.Folder, log["sqlite:".Length..]);
+        if (file.Text(key) is not { } address) return null;
+        if (address.StartsWith("sqlite:", StringComparison.Ordinal)) return "sqlite:" + Path.Combine(file.Folder, address["sqlite:".Length..]);
         // A password may hold what an address uses itself: it is escaped where a user, a password or an option stands.
-        var (user, option) = (log.LastIndexOf('@') + 1, log.IndexOf('?', StringComparison.Ordinal) is >= 0 and var mark ? mark : log.Length);
-        return file.Expanded("log", log[..user], Uri.EscapeDataString) + file.Expanded("log", log[user..Math.Max(user, option)]) + file.Expanded("log", log[Math.Max(user, option)..], Uri.EscapeDataString);
+        var (user, option) = (address.LastIndexOf('@') + 1, address.IndexOf('?', StringComparison.Ordinal) is >= 0 and var mark ? mark : address.Length);
+        return file.Expanded(key, address[..user], Uri.EscapeDataString) + file.Expanded(key, address[user..Math.Max(user, option)]) + file.Expanded(key, address[Math.Max(user, option)..], Uri.EscapeDataString);
     }
 
     private static KafkaOptions? ReadKafka(YamlSection? kafka)

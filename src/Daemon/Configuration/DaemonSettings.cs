@@ -10,6 +10,9 @@ public sealed record DaemonSettings
     /// <summary>Where the event log is: <c>sqlite:PATH</c>.</summary>
     public string Log { get; init; } = "sqlite:driftwatch.db";
 
+    /// <summary>Where projections are kept (snapshots, feature history), which can be made anew from the log at any time: <c>sqlite:PATH</c> or <c>postgres://…</c>; null: in the log's own store.</summary>
+    public string? Projections { get; init; }
+
     /// <summary>Newest windows of each monitor and partition that keep the sample of their sequences (<c>windows.sampleSequences</c>). More let a new rule be tried on a longer past; the disk fills.</summary>
     public int SampleWindows { get; init; } = Alerts.EventLog.EventLogAddress.AttachmentsKept;
 
@@ -43,6 +46,7 @@ public sealed record DaemonSettings
         if (Role is not ("watcher" or "reader")) yield return $"role is '{Role}'. Use watcher (consumes and decides; the default) or reader (API and pages over the log that watchers write).";
         else if (IsReader && Log.StartsWith("memory:", StringComparison.Ordinal)) yield return "role is reader, and log is memory:, which no other daemon writes to. Name the watchers' log.";
         else if (IsReader && Http.Off) yield return "role is reader, and http.listen is off: nothing would be left to do. Use role: watcher, or an address to listen on.";
+        if (Alerts.Projections.ProjectionAddress.Problem(Projections, Log) is { } kept && (Projections is not null || Alerts.EventLog.EventLogAddress.Problem(Log) is null)) yield return kept;
         if (SampleWindows is < 0 or > 1_000_000) yield return $"sampleWindows is {SampleWindows}. Use 0 to 1000000; {Alerts.EventLog.EventLogAddress.AttachmentsKept} is a good start.";
         if (Encoder == "cuda") yield return "encoder is 'cuda', and this is the embedded build, which encodes on the processor. Build with PROFILE=production for GPUs, or use cpu or auto.";
         else if (Encoder is not ("auto" or "cpu")) yield return $"encoder is '{Encoder}'. Use auto, cpu or cuda.";
