@@ -24,6 +24,9 @@ public static class EventJson
     /// <summary>The stored name of a fact's type.</summary>
     public static string TypeOf(AlertEvent fact) => names[fact.GetType()];
 
+    public static string NameOf<T>()
+        where T : AlertEvent => names[typeof(T)];
+
     private static readonly Dictionary<Type, string> names = typeof(AlertEvent)
         .GetCustomAttributes(typeof(JsonDerivedTypeAttribute), inherit: false)
         .Cast<JsonDerivedTypeAttribute>()

@@ -27,6 +27,9 @@ public sealed class Projection(IProjectionStore store, string name, string versi
         return Position;
     }
 
+    /// <summary>Has somebody else moved it?</summary>
+    public async Task<bool> IsMovedAsync(CancellationToken stopping) => await store.StateAsync(name, stopping) != state;
+
     /// <summary>Goes on from where somebody else has moved it.</summary>
     public async Task RejoinAsync(CancellationToken stopping) => state = await store.StateAsync(name, stopping) is { } now && now.Version == version ? now : null;
 

@@ -12,6 +12,14 @@ public sealed class VarintWriter
 
     public void Write(Int128 value)
     {
+        // Almost all fit 63 bits, and 128-bit shifts are slow.
+        if (value >= long.MinValue / 2 && value <= long.MaxValue / 2)
+        {
+            var small = (ulong)((long)value << 1) ^ (ulong)((long)value >> 63);
+            for (; small >= 0x80; small >>= 7) WriteByte((byte)(small & 0x7f | 0x80));
+            WriteByte((byte)small);
+            return;
+        }
         var zigzag = (UInt128)(value << 1) ^ (UInt128)(value >> 127);
         for (; zigzag >= 0x80; zigzag >>= 7) WriteByte((byte)((uint)(zigzag & 0x7f) | 0x80));
         WriteByte((byte)zigzag);
@@ -59,6 +67,9 @@ public sealed class VarintWriter
         Write(blob.Length);
         bytes.Write(blob);
     }
+
+    /// <summary>What another one wrote.</summary>
+    public void WriteRaw(ReadOnlySpan<byte> written) => bytes.Write(written);
 
     /// <summary>UTC.</summary>
     public void Write(DateTimeOffset time) => Write(time.UtcTicks);
@@ -178,6 +189,11 @@ public sealed class VarintReader(byte[] bytes, string reason, string what)
     public DateTimeOffset ReadTime() => ReadLong() is var ticks && ticks <= DateTimeOffset.MaxValue.UtcTicks ? new(ticks, TimeSpan.Zero) : throw Damaged();
 
     public int ReadInt() => ReadLong() is var value and <= int.MaxValue ? (int)value : throw Damaged();
+
+    public long ReadSignedLong() => ReadWide() is var value && value >= long.MinValue && value <= long.MaxValue ? (long)value : throw Damaged();
+
+    /// <summary>Bytes that are left.</summary>
+    public int Left => bytes.Length - at;
 
     public int ReadSigned() => ReadWide() is var value && value >= int.MinValue && value <= int.MaxValue ? (int)value : throw Damaged();
 
