@@ -62,7 +62,7 @@ internal static class EncodeBenchmark
         K = 32,
     };
 
-    private static float[] Gaussians(Random random, int count, double scale)
+    internal static float[] Gaussians(Random random, int count, double scale)
     {
         var values = new float[count];
         for (var i = 0; i < count; i++)

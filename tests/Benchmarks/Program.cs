@@ -6,6 +6,9 @@ switch (args)
     case ["encode", .. var rest]:
         EncodeBenchmark.Run(rest);
         return 0;
+    case ["glu", .. var rest]:
+        GluBenchmark.Run(rest.Length > 0 ? int.Parse(rest[0], System.Globalization.CultureInfo.InvariantCulture) : 3);
+        return 0;
     case ["judge", .. var rest]:
         JudgeBenchmark.Run(rest.Length > 0 ? int.Parse(rest[0], System.Globalization.CultureInfo.InvariantCulture) : 65_536, rest.Length > 1 ? int.Parse(rest[1], System.Globalization.CultureInfo.InvariantCulture) : 500);
         return 0;
@@ -15,6 +18,7 @@ switch (args)
         return await ReplayBenchmark.RunAsync(rest);
     default:
         Console.Error.WriteLine("usage: bench encode [seconds for each measurement, default 3] [Vector512 | Vector256 | portable]");
+        Console.Error.WriteLine("       bench glu [seconds for each measurement, default 3]");
         Console.Error.WriteLine("       bench judge [features, default 65536] [sequences of a window, default 500]");
         Console.Error.WriteLine("       bench replay [windows, default 300] [features, default 16384] [file to keep the made log in]");
         Console.Error.WriteLine("       bench detect [options]; bench detect --help lists them");

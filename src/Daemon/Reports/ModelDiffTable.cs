@@ -29,9 +29,11 @@ internal static class ModelDiffTable
         output.WriteLine();
         output.WriteLine($"{title}{(latents.Count < count ? $"; the first {latents.Count}" : "")}");
         if (latents.Count == 0) return;
-        output.WriteLine($"  {"latent",8} {"norm A",8} {"norm B",8} {"relative",8} {"cosine",7} {"rate A",8} {"rate B",8} {"ν error",8} {"ν recon.",8}");
+        // One dictionary for both has no two decoder rows to compare.
+        var pairs = latents[0].RelativeNorm is not null;
+        output.WriteLine($"  {"latent",8}{(pairs ? $" {"norm A",8} {"norm B",8} {"relative",8} {"cosine",7}" : "")} {"rate A",8} {"rate B",8} {"ν error",8} {"ν recon.",8}");
         foreach (var latent in latents)
-            output.WriteLine($"  {latent.Latent,8} {latent.NormA,8:0.###} {latent.NormB,8:0.###} {latent.RelativeNorm,8:0.00} {latent.Cosine,7:0.00} {latent.RateA,8:0.#####} {latent.RateB,8:0.#####} {latent.NuError,8:0.00} {latent.NuReconstruction,8:0.00}  {Origin(latent.Origin)}".TrimEnd());
+            output.WriteLine($"  {latent.Latent,8}{(pairs ? $" {latent.NormA,8:0.###} {latent.NormB,8:0.###} {latent.RelativeNorm,8:0.00} {latent.Cosine,7:0.00}" : "")} {latent.RateA,8:0.#####} {latent.RateB,8:0.#####} {latent.NuError,8:0.00} {latent.NuReconstruction,8:0.00}  {Origin(latent.Origin)}".TrimEnd());
     }
 
     public static string Origin(LatentOrigin? origin) => origin switch

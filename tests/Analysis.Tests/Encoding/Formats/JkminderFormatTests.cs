@@ -76,6 +76,14 @@ public sealed class JkminderFormatTests
         Assert.Contains("k is given as 3", Refused(() => DictionaryReader.Read(new MemoryFiles("some", ("crosscoder.pt", File.ReadAllBytes(Path.Combine(folder, "relu.pt")))), new(K: 3))), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_file_that_is_cut_anywhere_is_refused()
+    {
+        var file = File.ReadAllBytes(Path.Combine(folder, "batchtopk.pt"));
+        for (var length = 0; length < file.Length; length += 37)
+            Assert.StartsWith("some: ", Refused(() => DictionaryReader.Read(new MemoryFiles("some", ("model_final.pt", file[..length])), new())), StringComparison.Ordinal);
+    }
+
     /// <summary>A training run's folder looks like dictionary_learning's; the rank of its decoder tells.</summary>
     [Fact]
     public void A_training_runs_folder_is_told_from_the_seven_classes()
