@@ -10,6 +10,7 @@ using Microsoft.AspNetCore.Http.Timeouts;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Microsoft.IdentityModel.Tokens;
 
 namespace DriftWatch.Daemon.Access;
@@ -20,6 +21,8 @@ internal static class AccessSetup
     public static void AddAccess(this WebApplicationBuilder builder, HttpOptions options)
     {
         var services = builder.Services;
+        // What each refused request or connection would say is counted instead: a flood must not fill the log, too.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel.Connections", LogLevel.Error).AddFilter(typeof(BearerHandler).FullName, LogLevel.Warning);
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
