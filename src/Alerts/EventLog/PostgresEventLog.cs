@@ -7,7 +7,7 @@ namespace DriftWatch.Alerts.EventLog;
 /// <summary>The log in a PostgreSQL database that several daemons share: schema <c>driftwatch</c>, made and migrated here.</summary>
 /// <remarks>
 /// Appends take their positions under the lock of one row, so the order over all streams has no gaps and no event appears behind one that a reader has seen already; that also makes the look at a
-/// stream's revision and the append one step. An append is synced to disk by the server before it is answered (synchronous_commit). Readers poll, and hear at once of what this process appends.
+/// stream's revision and the append one step. An append is synced to disk by the server before it is answered (synchronous_commit). Followers hear of every append, whoever makes it (<see cref="PostgresListener"/>), and poll as well.
 /// </remarks>
 public sealed class PostgresEventLog : IEventLog, ICheckpoints, IDisposable, IAsyncDisposable
 {
@@ -21,6 +21,7 @@ public sealed class PostgresEventLog : IEventLog, ICheckpoints, IDisposable, IAs
     private static readonly TimeSpan poll = TimeSpan.FromSeconds(1);
 
     private readonly Bell bell = new();
+    private readonly PostgresListener listener;
     private readonly NpgsqlDataSource database;
     private readonly TimeProvider time;
     private readonly int attachmentsKept;
@@ -32,6 +33,7 @@ public sealed class PostgresEventLog : IEventLog, ICheckpoints, IDisposable, IAs
     {
         (this.time, this.attachmentsKept) = (time, attachmentsKept);
         database = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(connectionString) { Options = "-c synchronous_commit=on" });
+        listener = new(connectionString, bell.Ring, time);
         try
         {
             MakeSchema();
@@ -60,7 +62,8 @@ public sealed class PostgresEventLog : IEventLog, ICheckpoints, IDisposable, IAs
             await InsertAsync(connection, fact, ++position, stopping);
             if (attachment is not null) await AttachAsync(connection, fact, attachment, stopping);
         }
-        await ExecuteAsync(connection, "UPDATE driftwatch.head SET position = @position", stopping, ("position", position));
+        // The notice goes out with the commit, and not without it.
+        await ExecuteAsync(connection, $"UPDATE driftwatch.head SET position = @position; NOTIFY {PostgresListener.Channel}", stopping, ("position", position));
         await transaction.CommitAsync(stopping);
         bell.Ring();
         return last + events.Count;
@@ -85,7 +88,11 @@ public sealed class PostgresEventLog : IEventLog, ICheckpoints, IDisposable, IAs
         }
     }
 
-    public IAsyncEnumerable<StoredEvent> SubscribeAsync(long afterPosition, CancellationToken stopping) => bell.Follow(ReadAllAsync, afterPosition, poll, time, stopping);
+    public IAsyncEnumerable<StoredEvent> SubscribeAsync(long afterPosition, CancellationToken stopping)
+    {
+        listener.Start();
+        return bell.Follow(ReadAllAsync, afterPosition, poll, time, stopping);
+    }
 
     public async Task<byte[]?> ReadAttachmentAsync(Guid id, CancellationToken stopping)
     {
@@ -105,9 +112,17 @@ public sealed class PostgresEventLog : IEventLog, ICheckpoints, IDisposable, IAs
         await ExecuteAsync(connection, "INSERT INTO driftwatch.checkpoints VALUES (@follower, @position) ON CONFLICT (follower) DO UPDATE SET position = @position", stopping, ("follower", follower), ("position", position));
     }
 
-    public void Dispose() => database.Dispose();
+    public void Dispose()
+    {
+        listener.Dispose();
+        database.Dispose();
+    }
 
-    public ValueTask DisposeAsync() => database.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        listener.Dispose();
+        return database.DisposeAsync();
+    }
 
     /// <summary>Under a lock: daemons that start together make it once. A role that may not create finds it made by one that may.</summary>
     private void MakeSchema()

@@ -33,6 +33,66 @@ public sealed class PostgresEventLogTests : EventLogContract, IClassFixture<Real
     }
 
     [Fact]
+    public async Task What_another_daemon_appends_is_heard_of_without_waiting_for_the_poll()
+    {
+        using var writer = Open();
+        // Its clock stands, so it never polls: what comes has been announced.
+        using var reader = EventLogAddress.Open(address.Value, new StandingClock());
+        using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        await using var subscription = reader.Log.SubscribeAsync(0, stop.Token).GetAsyncEnumerator(stop.Token);
+
+        for (var i = 0; i < 20; i++)
+        {
+            var next = NextAsync(subscription);
+            await writer.Log.AppendAsync(Stream, i - 1, Events($"{i}"), default);
+            Assert.Equal($"{i}", await next);
+        }
+    }
+
+    [Fact]
+    public async Task A_listener_that_lost_its_connection_listens_again()
+    {
+        using var writer = Open();
+        var clock = new StandingClock();
+        using var reader = EventLogAddress.Open(address.Value, clock);
+        using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        await using var subscription = reader.Log.SubscribeAsync(0, stop.Token).GetAsyncEnumerator(stop.Token);
+        await writer.Log.AppendAsync(Stream, -1, Events("a"), default);
+        Assert.Equal("a", await NextAsync(subscription));
+
+        var next = NextAsync(subscription);
+        const string Listeners = "FROM pg_stat_activity WHERE application_name = 'driftwatch listener' AND datname = current_database() AND query LIKE 'LISTEN%'";
+        var database = new Uri(address.Value).AbsolutePath[1..];
+        while (postgres.Sql(database, $"SELECT pg_terminate_backend(pid) {Listeners}") is not true) await Task.Delay(20, stop.Token);
+        while (postgres.Sql(database, $"SELECT count(*) {Listeners}") is not 0L) await Task.Delay(20, stop.Token);
+        await writer.Log.AppendAsync(Stream, 0, Events("b"), default);
+        while (!clock.Pass(TimeSpan.FromSeconds(5))) await Task.Delay(20, stop.Token);
+
+        Assert.Equal("b", await next);
+    }
+
+    /// <summary>Timers fire only when it is told that their time has passed.</summary>
+    private sealed class StandingClock : TimeProvider
+    {
+        private readonly System.Collections.Concurrent.ConcurrentQueue<(TimeSpan Due, Timer Timer)> timers = new();
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            var timer = new Timer(callback, state, Timeout.Infinite, Timeout.Infinite);
+            timers.Enqueue((dueTime, timer));
+            return timer;
+        }
+
+        /// <returns>Somebody had waited just that long.</returns>
+        public bool Pass(TimeSpan wait)
+        {
+            var due = timers.Where(entry => entry.Due == wait).ToArray();
+            foreach (var (_, timer) in due) timer.Change(0, Timeout.Infinite);
+            return due.Length > 0;
+        }
+    }
+
+    [Fact]
     public async Task Of_daemons_that_race_for_a_revision_one_wins()
     {
         var daemons = Enumerable.Range(0, 4).Select(_ => Open()).ToArray();
