@@ -16,9 +16,13 @@ public static partial class EventLogAddress
             : Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder && !Directory.Exists(folder) ? $"log is {address}, but the folder {folder} does not exist. Create it, or name another."
             : null,
         ["memory", _] => null,
+#if PRODUCTION
+        ["esdb" or "esdb+discover", _] => EventStoreDbAddress.Problem(address),
+#else
         ["esdb" or "esdb+discover", _] => "log is an EventStoreDB address, and this is the embedded build. Build with PROFILE=production for esdb://, or use sqlite:PATH.",
+#endif
         ["postgres" or "postgresql", _] => PostgresProblem(address),
-        _ => $"log is '{Shown(address)}'. Use sqlite:PATH (a file of this machine), postgres://USER@HOST:PORT/DATABASE (several daemons share it) or memory: (nothing is kept).",
+        _ => $"log is '{Shown(address)}'. Use sqlite:PATH (a file of this machine), postgres://USER@HOST:PORT/DATABASE or esdb://USER@HOST:PORT/NAME (several daemons share it; the latter in the production profile) or memory: (nothing is kept).",
     };
 
     /// <summary>The address without its password: what may stand in logs and messages.</summary>
@@ -78,6 +82,9 @@ public static partial class EventLogAddress
                 throw new IOException($"The event log {Shown(address)} cannot be opened: {error.Message}. Does the server run, is the database there, and may the user create a schema in it?", error);
             }
         }
+#if PRODUCTION
+        if (address.StartsWith("esdb", StringComparison.Ordinal)) return EventStoreDbAddress.Open(address, attachmentsKept);
+#endif
         try
         {
             var path = address["sqlite:".Length..];

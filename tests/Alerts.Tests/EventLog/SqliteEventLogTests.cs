@@ -151,7 +151,9 @@ public sealed class SqliteEventLogTests : EventLogContract, IDisposable
     {
         Assert.Null(EventLogAddress.Problem("sqlite:a.db"));
         Assert.Null(EventLogAddress.Problem("memory:"));
+#if !PRODUCTION
         Assert.Contains("PROFILE=production", EventLogAddress.Problem("esdb://host"));
+#endif
         Assert.Null(EventLogAddress.Problem("postgres://host/db"));
         Assert.Contains("'sqlite:'", EventLogAddress.Problem("sqlite:"));
         Assert.Contains("Use sqlite:PATH", EventLogAddress.Problem("file.db"));

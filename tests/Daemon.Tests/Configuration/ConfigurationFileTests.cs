@@ -474,7 +474,9 @@ public sealed class ConfigurationFileTests : IDisposable
 
     [Theory]
     [InlineData("log: postgres://host\n", "lacks a host or a database")]
+#if !PRODUCTION
     [InlineData("log: esdb://host\n", "PROFILE=production")]
+#endif
     [InlineData("encoder: cuda\n", "PROFILE=production")]
     [InlineData("encoder: tpu\n", "Use auto, cpu or cuda")]
     [InlineData("log: driftwatch.db\n", "Use sqlite:PATH")]

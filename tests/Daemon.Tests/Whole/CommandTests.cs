@@ -86,7 +86,9 @@ public sealed class CommandTests : IClassFixture<SampleMessages>
     [Theory]
     [InlineData("2", "No message files there", "analyze", ".", "--config", "x", "--log", "memory:")]
     [InlineData("2", "no such file or folder", "analyze", "nowhere", "--config", "x", "--log", "memory:")]
+#if !PRODUCTION
     [InlineData("2", "PROFILE=production", "analyze", "FOLDER", "--config", "x", "--log", "esdb://localhost:2113")]
+#endif
     [InlineData("2", "no such file or folder", "analyze", "FOLDER", "--config", "nowhere.yaml", "--log", "memory:")]
     [InlineData("2", "no such folder", "sae", "inspect", "nowhere")]
     [InlineData("3", "no dictionary that DriftWatch reads", "sae", "inspect", "FOLDER")]
