@@ -99,7 +99,7 @@ public static class House
         services.AddProjections(settings, catalog);
         services.AddSingleton<WatchRecord>();
         // Before the metrics, so that it hears of every instrument.
-        services.AddSingleton<IMetricsText, PrometheusText>();
+        services.AddSingleton<IMetricsText>(_ => MetricsText.Create());
         services.AddSingleton(provider => MetricsFor(provider, catalog));
         if (observer is not null) services.AddSingleton(observer);
         // A reader is ready when it shows what was stored when it started; a watcher says itself when it is.

@@ -8,7 +8,7 @@ namespace DriftWatch.Alerts.Metrics;
 public sealed class PrometheusText : IMetricsText, IDisposable
 {
     // Seconds, from a fast encode of a small message to a store that is in trouble.
-    private static readonly double[] bounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+    internal static readonly double[] SecondsBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
     private readonly MeterListener listener = new();
     private readonly SortedDictionary<string, Family> families = new(StringComparer.Ordinal);
@@ -83,8 +83,8 @@ public sealed class PrometheusText : IMetricsText, IDisposable
             else series.Value += value;
             if (Type != "histogram") return;
             series.Count++;
-            for (var i = 0; i < bounds.Length; i++)
-                if (value <= bounds[i]) series.Buckets[i]++;
+            for (var i = 0; i < SecondsBuckets.Length; i++)
+                if (value <= SecondsBuckets[i]) series.Buckets[i]++;
         }
 
         public void Write(string name, StringBuilder text)
@@ -98,7 +98,7 @@ public sealed class PrometheusText : IMetricsText, IDisposable
                     continue;
                 }
                 var comma = labels.Length == 0 ? "" : ",";
-                for (var i = 0; i < bounds.Length; i++) text.Append(CultureInfo.InvariantCulture, $"{name}_bucket{{{labels}{comma}le=\"{Number(bounds[i])}\"}} {series.Buckets[i]}\n");
+                for (var i = 0; i < SecondsBuckets.Length; i++) text.Append(CultureInfo.InvariantCulture, $"{name}_bucket{{{labels}{comma}le=\"{Number(SecondsBuckets[i])}\"}} {series.Buckets[i]}\n");
                 text.Append(CultureInfo.InvariantCulture, $"{name}_bucket{{{labels}{comma}le=\"+Inf\"}} {series.Count}\n");
                 text.Append(CultureInfo.InvariantCulture, $"{name}_sum{(labels.Length == 0 ? "" : $"{{{labels}}}")} {Number(series.Value)}\n");
                 text.Append(CultureInfo.InvariantCulture, $"{name}_count{(labels.Length == 0 ? "" : $"{{{labels}}}")} {series.Count}\n");
@@ -110,6 +110,6 @@ public sealed class PrometheusText : IMetricsText, IDisposable
     {
         public double Value { get; set; }
         public long Count { get; set; }
-        public long[] Buckets { get; } = new long[bounds.Length];
+        public long[] Buckets { get; } = new long[SecondsBuckets.Length];
     }
 }
