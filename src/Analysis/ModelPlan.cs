@@ -53,8 +53,11 @@ public sealed record ModelPlan
 
     private ImmutableArray<Direction> directions;
 
-    /// <summary>Summaries compare only when this is equal: same dictionary, same transform, same rows left out.</summary>
-    public string EncodingHash => encodingHash ??= Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes($"{Space.Dictionary.Hash}|{Transform.Hash}|{Windows.OutlierNorm:R}")));
+    /// <summary>Summaries compare only when this is equal: same dictionary, same transform, same rows left out, same precision.</summary>
+    public string EncodingHash => encodingHash ??= Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes($"{Space.Dictionary.Hash}|{Transform.Hash}|{Windows.OutlierNorm:R}{OtherPrecision}")));
+
+    /// <summary>Nothing for float32, so that hashes are what they were before there were others.</summary>
+    private string OtherPrecision => Encoder.Status.Precision == Precision.Fp32 ? "" : $"|{Encoder.Status.Precision.ToString().ToLowerInvariant()}";
 
     private string? encodingHash;
 

@@ -42,6 +42,7 @@ public sealed partial class DriftWatcher(
     private readonly Dictionary<int, PartitionWatch> partitions = [];
     private readonly List<Task> deadLettersSent = [];
     private readonly HashSet<WindowKey> undecided = [];
+    private readonly EncoderWatch encoders = new(log, catalog);
 
     private sealed record PartitionWatch(PartitionWindows Windows, PartitionPosition Position)
     {
@@ -145,6 +146,7 @@ public sealed partial class DriftWatcher(
         var repeated = partition.Windows.HasAlready(new(batch.Monitor, batch.Probe), message.Offset);
         using var closed = analyzer.Analyze(partition.Windows, batch, message.Offset).GetEnumerator();
         while (Timed(closed.MoveNext)) await StoreAsync(closed.Current, message.Partition, stopping);
+        encoders.Look(catalog.PlanFor(batch.Monitor)!);
         if (!repeated) metrics.RowsTaken(batch.Monitor, analyzer.Rows.Kept, analyzer.Rows.NotFinite, analyzer.Rows.Zero, analyzer.Rows.Outliers);
 
         Acknowledge(message, partition);

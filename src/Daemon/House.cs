@@ -144,6 +144,14 @@ public static class House
         if (provider.GetService<KafkaActivationSource>() is { } kafka)
             metrics.Gauge("driftwatch_source_lag_messages", "Messages behind the end of each assigned partition.", () =>
                 kafka.Lag().Select(lag => new System.Diagnostics.Metrics.Measurement<double>(lag.Messages, new("topic", kafka.Topic), new("partition", lag.Partition))));
+        metrics.Gauge("driftwatch_encoder_info", "1, with what encodes a model's rows in its labels; fallback is true where a GPU was wished for and the processor does it.", () =>
+            catalog.Models.Select(plan => (plan, plan.Encoder.Status)).Select(entry => new System.Diagnostics.Metrics.Measurement<double>(
+                1, new("model", entry.plan.Model), new("hook", entry.plan.Hook), new("device", entry.Status.Device),
+                new("precision", entry.Status.Precision.ToString().ToLowerInvariant()), new("fallback", entry.Status.Fallback is null ? "false" : "true"))));
+        metrics.Gauge("driftwatch_encoder_batch_rows", "Rows that the GPU takes at once; halved when its memory runs out.", () =>
+            from plan in catalog.Models
+            where plan.Encoder.Status.BatchRows is not null
+            select new System.Diagnostics.Metrics.Measurement<double>(plan.Encoder.Status.BatchRows!.Value, new("model", plan.Model), new("hook", plan.Hook)));
         metrics.Gauge("driftwatch_transform_grade", "Grade of the transform in force, 1 (A) to 6 (F); none for identity.", () =>
             from entry in register.Current.Monitors.Values
             let plan = catalog.PlanFor(entry.Monitor)

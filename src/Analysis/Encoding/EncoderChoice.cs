@@ -23,7 +23,7 @@ public sealed record EncoderChoice(EncoderDevice Device, Precision Precision, in
         if (Device == EncoderDevice.Cpu) return FastestEncoder.For(sae, Threads);
         if (GpuProblem is { } reason)
             return Device == EncoderDevice.Cuda ? throw new GpuException($"encoder is 'cuda', and {reason}") : OnProcessor(sae, BuiltForGpus ? reason : null);
-        if (!CpuEncoder.Encodes(sae)) return OnProcessor(sae, $"{sae.Architecture} has no encoder for GPUs: its steps depend on each other, or need a second product");
+        if (!CpuEncoder.Encodes(sae)) return OnProcessor(sae, $"a dictionary of kind {(sae.Kind == AutoencoderKind.MatchingPursuit ? "matching pursuit" : "GLU")} has no encoder for GPUs");
         try
         {
             return OnGpu(sae);
@@ -34,6 +34,13 @@ public sealed record EncoderChoice(EncoderDevice Device, Precision Precision, in
         }
     }
 
+    /// <summary>Could this build use a GPU, if there was one?</summary>
+#if PRODUCTION
+    public static bool BuiltForGpus => true;
+#else
+    public static bool BuiltForGpus => false;
+#endif
+
     private IEncoder OnProcessor(SparseAutoencoder sae, string? because)
     {
         var encoder = FastestEncoder.For(sae, Threads);
@@ -41,14 +48,10 @@ public sealed record EncoderChoice(EncoderDevice Device, Precision Precision, in
     }
 
 #if PRODUCTION
-    private const bool BuiltForGpus = true;
-
     private static string? FindGpuProblem() => TorchEncoder.Problem();
 
     private TorchEncoder OnGpu(SparseAutoencoder sae) => new(sae, Precision, Threads);
 #else
-    private const bool BuiltForGpus = false;
-
     private static string FindGpuProblem() => "this is the embedded build, which encodes on the processor. Build with PROFILE=production for GPUs, or use cpu or auto.";
 
     private static IEncoder OnGpu(SparseAutoencoder sae) => throw new InvalidOperationException("the embedded build has no encoder for GPUs");

@@ -98,8 +98,8 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
             return $"libtorch cannot be loaded ({error.Message.Split('\n')[0].Trim()}). Use the container image, or publish with PROFILE=production where TorchSharp-cuda-linux restores; else use encoder: cpu.";
         }
         if (torch.cuda.is_available()) return null;
-        if (!NativeLibrary.TryLoad("libtorch_cuda", typeof(torch).Assembly, null, out _)) return "this libtorch is built without CUDA. Use the package TorchSharp-cuda-linux and not TorchSharp-cpu, or encoder: cpu.";
         if (!NativeLibrary.TryLoad("libcuda.so.1", out _)) return "there is no NVIDIA driver (libcuda.so.1). Install it on the host and give the container the GPU (docker run --gpus all, or nvidia.com/gpu in Kubernetes), or use encoder: cpu.";
+        if (!NativeLibrary.TryLoad("libtorch_cuda", typeof(torch).Assembly, null, out _)) return "this libtorch is built without CUDA. Use the package TorchSharp-cuda-linux and not TorchSharp-cpu, or use encoder: cpu.";
         return "the NVIDIA driver shows no GPU that libtorch can use. See that nvidia-smi lists one, that CUDA_VISIBLE_DEVICES does not hide it and that the driver is new enough for libtorch's CUDA, or use encoder: cpu.";
     }
 

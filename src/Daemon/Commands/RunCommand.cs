@@ -24,7 +24,8 @@ public static class RunCommand
         await using var app = House.Build(settings, catalog);
         var log = app.Services.GetRequiredService<ILogger<DriftWatcher>>();
         if (settings.IsReader) log.LogInformation("Reading only (role: reader): watchers write {Log}", Alerts.EventLog.EventLogAddress.Shown(settings.Log));
-        else foreach (var plan in catalog.Models)
+        else EncoderWatch.LogFallbacks(log, settings.Encoder, catalog);
+        foreach (var plan in settings.IsReader ? [] : catalog.Models)
             log.LogInformation("Watching {Model} at {Hook} in {Space}: {Encoder}, {Hazards} hazards, baseline from {Baseline}", plan.Model, plan.Hook, plan.Space.Id, plan.Encoder.Description, plan.Hazards.Length, plan.Baseline.From);
         await app.StartAsync(stopping);
         if (!settings.Http.Off) log.LogInformation("Listening on {Scheme}://{Address}", settings.Http.Scheme, settings.Http.Listen);

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using DriftWatch.Alerts;
 using DriftWatch.Analysis;
 using DriftWatch.Analysis.Detection;
+using DriftWatch.Analysis.Encoding;
 using DriftWatch.Analysis.Windows;
 
 namespace DriftWatch.Daemon.Configuration;
@@ -22,7 +23,7 @@ internal static class CatalogContent
                 ["labels"] = new JsonObject(space.Labels.ById.OrderBy(label => label.Key).Select(label =>
                     KeyValuePair.Create(label.Key.ToString(), (JsonNode?)new JsonArray([label.Value.Label, .. label.Value.Tags.Select(tag => (JsonNode)tag)])))),
             })]),
-            ["models"] = new JsonArray([.. models.OrderBy(plan => plan.Model, StringComparer.Ordinal).ThenBy(plan => plan.Hook, StringComparer.Ordinal).Select(plan => (JsonNode)new JsonObject
+            ["models"] = new JsonArray([.. models.OrderBy(plan => plan.Model, StringComparer.Ordinal).ThenBy(plan => plan.Hook, StringComparer.Ordinal).Select(plan => (JsonNode)WithPrecision(plan, new()
             {
                 ["model"] = plan.Model,
                 ["hook"] = plan.Hook,
@@ -38,11 +39,18 @@ internal static class CatalogContent
                     ["minimumSequences"] = hazard.MinimumSequences,
                     ["for"] = hazard.For,
                 })]),
-            })]),
+            }))]),
             ["windows"] = JsonSerializer.SerializeToNode(windows, EventJson.Options),
             ["detection"] = JsonSerializer.SerializeToNode(detection, EventJson.Options),
         };
         return content.ToJsonString(EventJson.Options);
+    }
+
+    /// <summary>Only another than float32: a catalog that does not use it keeps its hash.</summary>
+    private static JsonObject WithPrecision(ModelPlan plan, JsonObject content)
+    {
+        if (plan.Encoder.Status.Precision is not Precision.Fp32 and var precision) content["precision"] = precision.ToString().ToLowerInvariant();
+        return content;
     }
 
     private static JsonObject Of(HazardCondition condition) => condition switch

@@ -83,6 +83,7 @@ public sealed class ConfigurationFile
             Projections = StoreAddress(FileWith("projections"), "projections"),
             SampleWindows = FileWith("sampleWindows").Number<int>("sampleWindows", "a whole number of windows") ?? defaults.SampleWindows,
             Encoder = FileWith("encoder").Text("encoder") ?? defaults.Encoder,
+            Precision = FileWith("precision").Text("precision") ?? defaults.Precision,
             Threads = FileWith("threads").Number<int>("threads", "a whole number") ?? defaults.Threads,
             MessageBytesMaximum = (int)Math.Min(1 << 30, FileWith("messageBytesMaximum").Bytes("messageBytesMaximum") ?? defaults.MessageBytesMaximum),
             Role = FileWith("role").Text("role") ?? defaults.Role,
@@ -230,11 +231,11 @@ public sealed class ConfigurationFile
         try
         {
             var dictionary = DictionaryReader.Read(new DirectoryFiles(Path.Combine(section.Folder, sae)), hints);
-            if (dictionary.Heads == 1) return FastestEncoder.For(dictionary, Math.Clamp(settings.Threads, 1, DaemonSettings.ThreadsMaximum));
+            if (dictionary.Heads == 1) return settings.EncoderChoice.For(dictionary);
             section.Problem("sae", $"is a crosscoder of {dictionary.Heads} models, and a message holds the activations of one. Name a dictionary of one model.");
             return null;
         }
-        catch (Exception error) when (error is MalformedException or IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is MalformedException or IOException or UnauthorizedAccessException or GpuException)
         {
             section.Problem("sae", $"cannot be used: {error.Message}");
             return null;

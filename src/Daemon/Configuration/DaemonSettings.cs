@@ -1,4 +1,5 @@
 using DriftWatch.Analysis;
+using DriftWatch.Analysis.Encoding;
 using DriftWatch.Ingest.Kafka;
 using DriftWatch.Ingest.Spool;
 
@@ -29,6 +30,9 @@ public sealed record DaemonSettings
     /// <summary>What encodes: <c>auto</c>, <c>cpu</c> or <c>cuda</c>.</summary>
     public string Encoder { get; init; } = "auto";
 
+    /// <summary>How exactly a GPU takes products: <c>fp32</c>, <c>tf32</c> or <c>bf16</c>. It changes which features fire: windows and baselines of one precision do not compare with another's.</summary>
+    public string Precision { get; init; } = "fp32";
+
     public const int ThreadsMaximum = 1024;
 
     /// <summary>Processor threads that encode.</summary>
@@ -40,6 +44,13 @@ public sealed record DaemonSettings
     /// <summary>A record shows its members, and <see cref="Log"/> may hold a password.</summary>
     public override string ToString() => $"log {Alerts.EventLog.EventLogAddress.Shown(Log)}, {(Kafka is null ? "no Kafka" : $"Kafka topic {Kafka.Topic}")}, http {Http.Listen}";
 
+    private static readonly Dictionary<string, EncoderDevice> devices = new(StringComparer.Ordinal) { ["auto"] = EncoderDevice.Auto, ["cpu"] = EncoderDevice.Cpu, ["cuda"] = EncoderDevice.Cuda };
+    private static readonly Dictionary<string, Precision> precisions = new(StringComparer.Ordinal) { ["fp32"] = Analysis.Encoding.Precision.Fp32, ["tf32"] = Analysis.Encoding.Precision.Tf32, ["bf16"] = Analysis.Encoding.Precision.Bf16 };
+
+    /// <summary>What encodes. Where the settings have problems, the processor: dictionaries are read all the same, to find theirs.</summary>
+    public EncoderChoice EncoderChoice =>
+        new(Encoder == "cuda" && EncoderChoice.GpuProblem is not null ? EncoderDevice.Cpu : devices.GetValueOrDefault(Encoder, EncoderDevice.Cpu), precisions.GetValueOrDefault(Precision), Math.Clamp(Threads, 1, ThreadsMaximum));
+
     public IEnumerable<string> Problems()
     {
         if (Alerts.EventLog.EventLogAddress.Problem(Log) is { } problem) yield return problem;
@@ -48,8 +59,11 @@ public sealed record DaemonSettings
         else if (IsReader && Http.Off) yield return "role is reader, and http.listen is off: nothing would be left to do. Use role: watcher, or an address to listen on.";
         if (Alerts.Projections.ProjectionAddress.Problem(Projections, Log) is { } kept && (Projections is not null || Alerts.EventLog.EventLogAddress.Problem(Log) is null)) yield return kept;
         if (SampleWindows is < 0 or > 1_000_000) yield return $"sampleWindows is {SampleWindows}. Use 0 to 1000000; {Alerts.EventLog.EventLogAddress.AttachmentsKept} is a good start.";
-        if (Encoder == "cuda") yield return "encoder is 'cuda', and this is the embedded build, which encodes on the processor. Build with PROFILE=production for GPUs, or use cpu or auto.";
-        else if (Encoder is not ("auto" or "cpu")) yield return $"encoder is '{Encoder}'. Use auto, cpu or cuda.";
+        if (!devices.ContainsKey(Encoder)) yield return $"encoder is '{Encoder}'. Use auto, cpu or cuda.";
+        else if (Encoder == "cuda" && EncoderChoice.GpuProblem is { } gpu) yield return $"encoder is 'cuda', and {gpu}";
+        if (!precisions.ContainsKey(Precision)) yield return $"precision is '{Precision}'. Use fp32, tf32 or bf16.";
+        // On the processor the same catalog would give windows that do not compare.
+        else if (Precision != "fp32" && Encoder != "cuda") yield return $"precision is '{Precision}', which only a GPU has, and encoder is '{Encoder}', which may end on the processor. Use precision: fp32, or encoder: cuda.";
         if (Threads is < 1 or > ThreadsMaximum) yield return $"threads is {Threads}. Use 1 or more, at most as many as the processor has.";
         if (MessageBytesMaximum < 1024) yield return $"messageBytesMaximum is {MessageBytesMaximum}. Use 1024 or more.";
         foreach (var kafka in Kafka?.Problems() ?? []) yield return kafka;

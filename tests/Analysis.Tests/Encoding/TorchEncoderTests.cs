@@ -29,15 +29,13 @@ public sealed class TorchEncoderTests(ITestOutputHelper output)
         Same(support);
     }
 
-    [Theory]
-    [InlineData(AutoencoderKind.Standard)]
-    [InlineData(AutoencoderKind.JumpReLU)]
-    [InlineData(AutoencoderKind.TopK)]
-    public void The_heads_of_a_crosscoder_judge_one_pre_activation_each_for_itself(AutoencoderKind kind)
+    [Fact]
+    public void Each_head_of_a_crosscoder_has_thresholds_and_norms_of_its_own()
     {
         var random = new Random(55);
         var support = new SupportAgreement();
-        foreach (var heads in new[] { 2, 3 }) Compare(SomeAutoencoder.Crosscoder(random, kind, heads, 11, 137), SomeAutoencoder.Gaussians(random, 60 * heads * 11, 1), support);
+        foreach (var kind in new[] { AutoencoderKind.Standard, AutoencoderKind.JumpReLU, AutoencoderKind.TopK })
+            foreach (var heads in new[] { 2, 3 }) Compare(SomeAutoencoder.Crosscoder(random, kind, heads, 11, 137), SomeAutoencoder.Gaussians(random, 60 * heads * 11, 1), support);
 
         Same(support);
     }

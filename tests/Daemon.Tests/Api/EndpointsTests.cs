@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using DriftWatch.Alerts;
+using DriftWatch.Analysis.Encoding;
 using DriftWatch.Analysis.Activations;
 using DriftWatch.Support;
 
@@ -317,7 +318,10 @@ public sealed class EndpointsTests
         using var metrics = await house.GetAsync("/metrics");
 
         Assert.Equal("text/plain; version=0.0.4; charset=utf-8", metrics.Content.Headers.ContentType?.ToString());
-        Assert.Contains("# TYPE driftwatch_rows_total counter\n", await metrics.Content.ReadAsStringAsync());
+        var text = await metrics.Content.ReadAsStringAsync();
+        Assert.Contains("# TYPE driftwatch_encoder_info gauge\n", text);
+        var fallback = EncoderChoice.BuiltForGpus && EncoderChoice.GpuProblem is not null ? "true" : "false";
+        Assert.Contains($"driftwatch_encoder_info{{model=\"{Some.Model}\",hook=\"{Some.Hook}\",device=\"{(EncoderChoice.GpuProblem is null ? "cuda" : "cpu")}\",precision=\"fp32\",fallback=\"{fallback}\"}} 1\n", text);
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using System.Text;
 using DriftWatch.Analysis;
 using DriftWatch.Analysis.Canonical;
 using DriftWatch.Analysis.Detection;
+using DriftWatch.Analysis.Encoding;
 using DriftWatch.Analysis.Encoding.Formats;
 using DriftWatch.Analysis.Windows;
 using DriftWatch.Daemon.Configuration;
@@ -477,8 +478,10 @@ public sealed class ConfigurationFileTests : IDisposable
 #if !PRODUCTION
     [InlineData("log: esdb://host\n", "PROFILE=production")]
 #endif
-    [InlineData("encoder: cuda\n", "PROFILE=production")]
     [InlineData("encoder: tpu\n", "Use auto, cpu or cuda")]
+    [InlineData("precision: fp8\n", "Use fp32, tf32 or bf16")]
+    [InlineData("precision: bf16\n", "encoder is 'auto', which may end on the processor")]
+    [InlineData("encoder: cpu\nprecision: tf32\n", "Use precision: fp32, or encoder: cuda")]
     [InlineData("log: driftwatch.db\n", "Use sqlite:PATH")]
     [InlineData("threads: 0\n", "Use 1 or more")]
     [InlineData("threads: 2000000\n", "Use 1 or more")]
@@ -494,6 +497,21 @@ public sealed class ConfigurationFileTests : IDisposable
     [InlineData("http: { listen: 'localhost:8080' }\n", "Use address:port")]
     public void Settings_that_this_build_cannot_follow_are_refused_with_a_sentence(string text, string because) =>
         Assert.Contains(because, Assert.Single(Problems(text + Example)), StringComparison.OrdinalIgnoreCase);
+
+    [Fact]
+    public void A_gpu_that_cannot_be_used_is_refused_once_with_what_to_do()
+    {
+        Assert.SkipWhen(EncoderChoice.GpuProblem is null, "this machine has a GPU that works");
+
+        var problem = Assert.Single(Problems($"encoder: cuda\nprecision: bf16\n{Example}"));
+
+        Assert.Contains("encoder is 'cuda', and ", problem, StringComparison.Ordinal);
+#if PRODUCTION
+        Assert.EndsWith("use encoder: cpu.", problem, StringComparison.Ordinal);
+#else
+        Assert.Contains("PROFILE=production", problem, StringComparison.Ordinal);
+#endif
+    }
 
     [Theory]
     [InlineData("0.0.0.0:8080")]
