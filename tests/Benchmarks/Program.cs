@@ -14,6 +14,14 @@ switch (args)
         return 0;
     case ["detect", .. var rest]:
         return DetectBenchmark.Run(rest);
+#if PRODUCTION
+    case ["gpu", .. var rest]:
+        return GpuBenchmark.Run(rest);
+#else
+    case ["gpu", ..]:
+        Console.Error.WriteLine("this is the embedded build, which encodes on the processor. Use make bench PROFILE=production ARGS=\"gpu\"");
+        return 1;
+#endif
     case ["replay", .. var rest]:
         return await ReplayBenchmark.RunAsync(rest);
     default:
@@ -21,6 +29,7 @@ switch (args)
         Console.Error.WriteLine("       bench glu [seconds for each measurement, default 3]");
         Console.Error.WriteLine("       bench judge [features, default 65536] [sequences of a window, default 500]");
         Console.Error.WriteLine("       bench replay [windows, default 300] [features, default 16384] [file to keep the made log in]");
+        Console.Error.WriteLine("       bench gpu [seconds for each measurement, default 3]; bench gpu agreement SAE ACTIVATIONS [rows] (production profile)");
         Console.Error.WriteLine("       bench detect [options]; bench detect --help lists them");
         return 1;
 }

@@ -1,8 +1,8 @@
 using System.Net;
 using System.Text.Json;
 using DriftWatch.Alerts;
-using DriftWatch.Analysis.Encoding;
 using DriftWatch.Analysis.Activations;
+using DriftWatch.Analysis.Encoding;
 using DriftWatch.Support;
 
 namespace DriftWatch.Daemon.Tests.Api;

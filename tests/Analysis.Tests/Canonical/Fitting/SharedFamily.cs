@@ -3,6 +3,7 @@ using DriftWatch.Analysis.Canonical.Fitting;
 using DriftWatch.Analysis.Encoding;
 using DriftWatch.Analysis.Encoding.Formats;
 using DriftWatch.Analysis.Tests.Golden;
+using DriftWatch.Support;
 
 namespace DriftWatch.Analysis.Tests.Canonical.Fitting;
 
@@ -35,17 +36,6 @@ internal static class SharedFamily
         var numbers = new int[entry.Bytes / sizeof(int)];
         Buffer.BlockCopy(file, header.DataStart + (int)entry.Start, numbers, 0, (int)entry.Bytes);
         return numbers;
-    }
-
-    private sealed class DiskFiles(string folder) : IWeightFiles
-    {
-        public string Path => folder;
-
-        public IReadOnlyList<string> Names => [.. Directory.EnumerateFiles(folder).Select(file => System.IO.Path.GetFileName(file))];
-
-        public bool Has(string name) => File.Exists(System.IO.Path.Combine(folder, name));
-
-        public Stream Open(string name) => File.OpenRead(System.IO.Path.Combine(folder, name));
     }
 }
 
