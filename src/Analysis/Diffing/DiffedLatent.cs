@@ -9,13 +9,12 @@ namespace DriftWatch.Analysis.Diffing;
 public sealed record DiffedLatent(int Latent, DecoderPair? Decoders, ScaledLatent InB, ScaledLatent InA)
 {
     /// <summary>By its decoder rows; under one dictionary by whether it fires for one model and not for the other, as <see cref="ScaledLatent.Origin"/> has it.</summary>
-    public LatentSide Side => Decoders?.Side ?? ((InA.Rows, InB.Rows) switch
-    {
-        (0, 0) => LatentSide.Dead,
-        _ when InB.Rows >= InA.Rows && InB.Own <= ScaledLatent.OwnMaximum => LatentSide.BOnly,
-        _ when InA.Rows >= InB.Rows && InA.Own <= ScaledLatent.OwnMaximum => LatentSide.AOnly,
-        _ => LatentSide.Shared,
-    });
+    public LatentSide Side => (InA.Rows, InB.Rows) is (0, 0) ? LatentSide.Dead : Decoders?.Side ?? ByFiring;
+
+    private LatentSide ByFiring =>
+        InB.Rows >= InA.Rows && InB.Own <= ScaledLatent.OwnMaximum ? LatentSide.BOnly
+        : InA.Rows >= InB.Rows && InA.Own <= ScaledLatent.OwnMaximum ? LatentSide.AOnly
+        : LatentSide.Shared;
 
     /// <summary>Of the model that it looks to be of alone, the other taken for the base; null where it looks like both's.</summary>
     public ScaledLatent? Scaled => Side switch { LatentSide.BOnly => InB, LatentSide.AOnly => InA, _ => null };

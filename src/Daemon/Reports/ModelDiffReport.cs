@@ -9,7 +9,7 @@ namespace DriftWatch.Daemon.Reports;
 /// <param name="RowsLeftOut">Not finite, or outliers, on either side.</param>
 /// <param name="Dead">Latents without decoder rows, or that never fire.</param>
 /// <param name="Other">Latents that one model writes more than the other, and neither alone.</param>
-/// <param name="Turned">Of the shared latents the first by how far their decoder rows have turned; empty under one dictionary.</param>
+/// <param name="Turned">Of the shared latents that fire in enough rows the first by how far their decoder rows have turned; empty under one dictionary.</param>
 internal sealed record ModelDiffReport(
     string Kind, string Format, string Architecture, string Hash, ModelDiffSideView A, ModelDiffSideView B, long Rows, RowsLeftOut RowsLeftOut, int Latents, int Dead, int Shared, int Other,
     ModelDiffLimits Limits, IReadOnlyList<string> Notes, OnlyView BOnly, OnlyView AOnly, IReadOnlyList<DiffedLatentView> Turned)
@@ -29,7 +29,7 @@ internal sealed record ModelDiffReport(
         return new(
             diff.IsCrosscoder ? "crosscoder" : "dictionary", sae.Format, sae.Architecture, sae.Hash, a, b, diff.Rows, pairs.LeftOut, diff.Latents, On(LatentSide.Dead), On(LatentSide.Shared), On(LatentSide.Other),
             new(), [.. NotesOn(diff)], Only(LatentSide.BOnly), Only(LatentSide.AOnly),
-            [.. all.Where(latent => latent is { Side: LatentSide.Shared, Decoders.Cosine: not null }).OrderBy(latent => latent.Decoders!.Cosine).ThenBy(latent => latent.Latent).Take(top).Select(View)])
+            [.. all.Where(latent => latent is { Side: LatentSide.Shared, Decoders.Cosine: not null } && Math.Max(latent.InA.Rows, latent.InB.Rows) >= ScaledLatent.RowsMinimum).OrderBy(latent => latent.Decoders!.Cosine).ThenBy(latent => latent.Latent).Take(top).Select(View)])
         { All = all };
 
         ModelDiffSideView Side(string? model, string? hook, ModelFit fit) => new(model, hook, fit.L0, fit.Fvu);

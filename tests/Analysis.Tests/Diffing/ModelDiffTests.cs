@@ -101,6 +101,18 @@ public sealed class ModelDiffTests
         Assert.Null(diff.Of(SomeModels.Shared).Decoders);
     }
 
+    /// <summary>Decoder rows of what never fires are as training began with them.</summary>
+    [Fact]
+    public void A_latent_that_never_fires_is_dead_whatever_its_decoder_rows()
+    {
+        var (a, b) = SomeModels.Rows(seed: 6, rows: 100);
+        var sae = SomeModels.Crosscoder();
+
+        var diff = ModelDiffPass.Over(new SomePairs(SomeModels.Width, SomeModels.Width, a, b), new CpuEncoder(sae with { ThresholdF = [.. sae.ThresholdF.Select((threshold, f) => f % SomeModels.Latents == SomeModels.Shared ? 100 : threshold)] }, 1));
+
+        Assert.Equal((LatentSide.Dead, LatentSide.Shared), (diff.Of(SomeModels.Shared).Side, diff.Of(SomeModels.Shared).Decoders!.Side));
+    }
+
     [Theory]
     [InlineData(1, 0.21, LatentSide.Other)]
     [InlineData(1, 0.19, LatentSide.AOnly)]
