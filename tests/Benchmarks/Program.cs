@@ -24,12 +24,15 @@ switch (args)
 #endif
     case ["replay", .. var rest]:
         return await ReplayBenchmark.RunAsync(rest);
+    case ["history", .. var rest]:
+        return await HistoryBenchmark.RunAsync(rest);
     default:
         Console.Error.WriteLine("usage: bench encode [seconds for each measurement, default 3] [Vector512 | Vector256 | portable]");
         Console.Error.WriteLine("       bench glu [seconds for each measurement, default 3]");
         Console.Error.WriteLine("       bench judge [features, default 65536] [sequences of a window, default 500]");
         Console.Error.WriteLine("       bench replay [windows, default 300] [features, default 16384] [file to keep the made log in]");
         Console.Error.WriteLine("       bench gpu [seconds for each measurement, default 3]; bench gpu agreement SAE ACTIVATIONS [rows] (production profile)");
+        Console.Error.WriteLine("       bench history [windows, default 20000] [folder to keep the made log and the projections in]");
         Console.Error.WriteLine("       bench detect [options]; bench detect --help lists them");
         return 1;
 }
