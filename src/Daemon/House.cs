@@ -47,7 +47,7 @@ public static class House
         var (register, log, time) = (app.Services.GetRequiredService<MonitorRegister>(), app.Services.GetRequiredService<IEventLog>(), app.Services.GetRequiredService<TimeProvider>());
         if (settings.IsReader) uploads.MapNoIntake();
         else uploads.MapIntake(app.Services.GetRequiredService<ActivationDecoder>(), app.Services.GetRequiredService<IIntake>(), metrics, settings.MessageBytesMaximum, time);
-        viewers.MapReads(register, log, time);
+        viewers.MapReads(register, log, app.Services.GetRequiredService<FeatureDesk>(), time);
         viewers.MapComparison(app.Services.GetRequiredService<ComparisonDesk>(), catalog);
         operators.MapOperator(new(log, register, time));
         return app;
@@ -125,6 +125,11 @@ public static class House
         services.AddSingleton(_ => ProjectionAddress.Open(settings.Projections, settings.Log));
         services.AddSingleton(provider => new WatchSnapshots(provider.GetRequiredService<IProjectionStore>(), catalog, Warn(provider)));
         services.AddSingleton(provider => new RegisterSnapshots(provider.GetRequiredService<IProjectionStore>(), Warn(provider)));
+        services.AddSingleton(provider => new FeatureHistory(provider.GetRequiredService<IProjectionStore>(), Warn(provider)));
+        services.AddSingleton<FeatureHistoryReader>();
+        services.AddSingleton<FeatureDesk>();
+        services.AddSingleton<FeatureHistoryFollower>();
+        services.AddHostedService(provider => provider.GetRequiredService<FeatureHistoryFollower>());
 
         static Action<string> Warn(IServiceProvider provider)
         {
@@ -157,6 +162,8 @@ public static class House
             let plan = catalog.PlanFor(entry.Monitor)
             where plan?.Transform.Grade is not null
             select new System.Diagnostics.Metrics.Measurement<double>(plan.Transform.Grade!.Value - 'A' + 1, WatchMetrics.Labels(entry.Monitor, entry.Probe)));
+        metrics.Gauge("driftwatch_feature_history_behind_events", "Events of the log that the feature history has not read yet.", () =>
+            [new(Math.Max(0, register.Current.Position - provider.GetRequiredService<FeatureHistoryFollower>().Position))]);
         return metrics;
     }
 

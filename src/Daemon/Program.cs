@@ -18,5 +18,7 @@ var root = new RootCommand("DriftWatch notices when a fine-tuned language model 
     AuditCommand.Create(),
     LogCommand.Create(),
     TokenCommand.Create(),
+    HistoryCommand.Create(),
+    ProjectionsCommand.Create(),
 };
 return await CommandLine.RunAsync(root, args);

@@ -14,6 +14,9 @@ public sealed record FeatureQuestion(MonitorId Monitor, Probe Probe, int Feature
 /// <param name="OtherEncodings">Under which the monitor has windows too; their features are others, or other rows were counted.</param>
 public sealed record FeatureAnswer(FeatureSeries Series, long Windows, long Position, ImmutableArray<FeaturePoint> Points, ImmutableArray<string> OtherEncodings);
 
+/// <summary>The dictionary has no such feature.</summary>
+public sealed class UnknownFeatureException(int feature, FeatureSeries series) : Exception($"feature is {feature}; {series.Monitor} has features 0 to {series.Features - 1}.");
+
 /// <summary>Reads one feature's history: the columns of the runs that lie in the stretch, and the rows behind them.</summary>
 public sealed class FeatureHistoryReader(IProjectionStore store)
 {
@@ -48,7 +51,7 @@ public sealed class FeatureHistoryReader(IProjectionStore store)
     }
 
     /// <summary>Null: there is no window of this monitor and probe.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The dictionary has no such feature.</exception>
+    /// <exception cref="UnknownFeatureException">The dictionary has no such feature.</exception>
     /// <exception cref="MalformedException">A chunk is damaged: all of it must be made anew.</exception>
     public async Task<FeatureAnswer?> AskAsync(FeatureQuestion question, CancellationToken stopping)
     {
@@ -57,8 +60,7 @@ public sealed class FeatureHistoryReader(IProjectionStore store)
             var all = await SeriesAsync(question.Monitor, question.Probe, stopping);
             if (all.Count == 0) return null;
             var series = all[0];
-            if (question.Feature < 0 || question.Feature >= series.Features)
-                throw new ArgumentOutOfRangeException(nameof(question), $"feature is {question.Feature}; {question.Monitor} has features 0 to {series.Features - 1}.");
+            if (question.Feature < 0 || question.Feature >= series.Features) throw new UnknownFeatureException(question.Feature, series);
             var position = await PositionAsync(stopping);
             if (await PointsAsync(question, series, stopping) is { } points)
                 return new(series, points.Windows, position, points.Points, [.. all.Skip(1).Select(other => other.Encoding)]);

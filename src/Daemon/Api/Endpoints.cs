@@ -63,13 +63,14 @@ public static class Endpoints
             }
         });
 
-    public static void MapReads(this IEndpointRouteBuilder app, MonitorRegister register, IEventLog log, TimeProvider time)
+    public static void MapReads(this IEndpointRouteBuilder app, MonitorRegister register, IEventLog log, FeatureDesk features, TimeProvider time)
     {
         app.MapGet("/v1/monitors", () => Results.Json(new { monitors = register.Current.Monitors.Values.Select(Views.Monitor), baselines = register.Current.Baselines.Select(Views.Baseline) }, EventJson.Options));
         // A monitor's id holds slashes, so it is the rest of the path: /v1/monitors/model@version/hook/windows.
-        app.MapGet("/v1/monitors/{**rest}", (string rest) =>
+        app.MapGet("/v1/monitors/{**rest}", async (string rest, HttpContext context) =>
         {
             rest = Unescaped(rest);
+            if (FeatureEndpoints.Answer(features, rest, context) is { } answer) return await answer;
             var id = rest.EndsWith("/windows", StringComparison.Ordinal) ? rest[..^"/windows".Length] : rest;
             var entries = register.Current.Monitors.Values.Where(entry => entry.Monitor.ToString() == id).ToArray();
             if (entries.Length == 0) return Results.Problem($"No window of '{id}' is stored. GET /v1/monitors lists what is.", statusCode: 404, title: "No such monitor");

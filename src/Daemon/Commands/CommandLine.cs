@@ -70,8 +70,8 @@ public static class CommandLine
 
     public static Option<bool> JsonOption() => new("--json") { Description = "Print one JSON object instead of text." };
 
-    /// <summary>A log that is there already and is only read.</summary>
-    public static Option<string> StoredLogOption() => new("--log") { Description = "The event log to read: sqlite:PATH or postgres://USER@HOST/DATABASE. Nothing is written to it.", Required = true };
+    /// <summary>A log that is there already and to which no event is added.</summary>
+    public static Option<string> StoredLogOption() => new("--log") { Description = "The event log to read: sqlite:PATH or postgres://USER@HOST/DATABASE. No event is added to it.", Required = true };
 
     public static OpenedLog OpenStored(string address, string option = "--log")
     {

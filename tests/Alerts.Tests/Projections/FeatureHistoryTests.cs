@@ -95,7 +95,7 @@ public sealed class FeatureHistoryTests : IDisposable
         await new FeatureHistory(store, said.Add).CatchUpAsync(log, _ => { }, default);
 
         Assert.Null(await new FeatureHistoryReader(store).AskAsync(new(new("a", "1", "h"), Probe.Traffic, 1, null, null, 10), default));
-        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => new FeatureHistoryReader(store).AskAsync(new(new("a", "1", "h/Traffic"), Probe.Traffic, Features, null, null, 10), default));
+        await Assert.ThrowsAsync<UnknownFeatureException>(() => new FeatureHistoryReader(store).AskAsync(new(new("a", "1", "h/Traffic"), Probe.Traffic, Features, null, null, 10), default));
     }
 
     [Fact]

@@ -32,6 +32,8 @@ internal sealed class SomeHouse : IAsyncDisposable
 
     public IEventLog Log => app.Services.GetRequiredService<IEventLog>();
 
+    public Alerts.Projections.IProjectionStore Projections => app.Services.GetRequiredService<Alerts.Projections.IProjectionStore>();
+
     public MonitorRegister Register => app.Services.GetRequiredService<MonitorRegister>();
 
     /// <param name="more">Lines of the configuration besides what is needed.</param>

@@ -483,6 +483,8 @@ public sealed class ConfigurationFileTests : IDisposable
     [InlineData("precision: bf16\n", "encoder is 'auto', which may end on the processor")]
     [InlineData("encoder: cpu\nprecision: tf32\n", "Use precision: fp32, or encoder: cuda")]
     [InlineData("log: driftwatch.db\n", "Use sqlite:PATH")]
+    [InlineData("projections: here.db\n", "projections is 'here.db'. Use sqlite:PATH")]
+    [InlineData("projections: sqlite:/nowhere/p.db\n", "the folder /nowhere does not exist")]
     [InlineData("threads: 0\n", "Use 1 or more")]
     [InlineData("threads: 2000000\n", "Use 1 or more")]
     [InlineData("detection: { meanShift: Infinity }\n", "detection.meanShift is 'Infinity'")]
