@@ -42,12 +42,16 @@ public sealed class RegisterSnapshotsTests : IDisposable
         await FillAsync();
         var (register, snapshots) = (await FoldedAsync(), new RegisterSnapshots(store, said.Add));
         await snapshots.WriteAsync(register.Current, await HashAsync(), default);
+        // What is not written again stays even as somebody has left it.
+        var state = await store.StateAsync(RegisterSnapshots.Name, default);
+        await store.WriteAsync(RegisterSnapshots.Name, state, state!, [new("order", [1])], default);
         var counting = await WrittenAsync();
         await AppendAsync("watch-other", Some.Closed(99) with { Monitor = Some.Monitor with { Version = "other" } });
         await foreach (var stored in log.ReadAllAsync(register.Current.Position, default)) register.Evolve(stored);
         await snapshots.WriteAsync(register.Current, await HashAsync(), default);
 
         Assert.Equal([$"monitor/{Some.Monitor with { Version = "other" }}/Traffic"], (await WrittenAsync()).Except(counting));
+        Assert.Equal((byte[])[1], await store.ReadAsync(RegisterSnapshots.Name, ["order"], default).Select(chunk => chunk.Data).FirstAsync());
     }
 
     [Fact]

@@ -137,8 +137,6 @@ public sealed class SequenceTailsTests(ITestOutputHelper output)
     /// <remarks>Saved after every window, through an alarm and the windows after it; another version learns first, in days each bet weighs what its window took.</remarks>
     [Theory]
     [InlineData(1, true, false)]
-    [InlineData(2, false, false)]
-    [InlineData(3, true, true)]
     [InlineData(4, false, true)]
     public void One_that_is_saved_and_loaded_at_any_window_goes_on_to_the_same_bits(int seed, bool sameVersion, bool days)
     {
@@ -174,6 +172,32 @@ public sealed class SequenceTailsTests(ITestOutputHelper output)
         static string Shown(Finding finding) => $"{finding.Verdict} {finding.Score:R} {finding.Effect:R} {finding.Because} {string.Join(' ', finding.Features.Select(feature => $"{feature.Feature} {feature.P:R}"))}";
     }
 
+    /// <remarks>Snapshots of builds with one <c>WatchSnapshot.FoldVersion</c> are taken for each other's. When this test has to be changed since windows are taken in otherwise, that number is raised.</remarks>
+    [Theory]
+    [InlineData(true, PinnedSameVersion)]
+    [InlineData(false, PinnedOtherVersion)]
+    public void What_windows_leave_behind_is_what_it_was_when_the_fold_version_was_raised_last(bool sameVersion, double pinned)
+    {
+        var random = new Random(14);
+        var novelty = NoveltyModel.Fit(Window(random, 2000).Summary)!;
+        var baseline = Some.Baseline(Enumerable.Range(0, 2).Select(_ => Scored(Window(random, 1500))).Aggregate((a, b) => a.Merge(b))) with { Novelty = novelty };
+        var tails = new SequenceTails(baseline, sameVersion, options);
+        var evidence = 0.0;
+        for (var number = 0; number < 18; number++)
+        {
+            var window = Window(random, 800, unusual: number == 15 ? 0.05 : 0);
+            var scored = tails.Scored(window with { Summary = Scored(window) });
+            evidence += tails.Judge(scored, Some.Noon).Score;
+            tails.Take(scored, Some.Noon);
+        }
+        output.WriteLine($"{evidence:R}");
+        Assert.Equal(1, evidence / pinned, 1e-6);
+
+        WindowSummary Scored(ClosedWindow window) => novelty.Scored(window.Summary, window.Profiles, window.Firings);
+    }
+
+    private const double PinnedSameVersion = 185492.58986285052, PinnedOtherVersion = 178143.73631694095;
+
     [Fact]
     public void A_state_of_another_baseline_or_damaged_is_refused()
     {
@@ -183,7 +207,7 @@ public sealed class SequenceTailsTests(ITestOutputHelper output)
         tails.Take(Draw(random, 100), Some.Noon);
         var state = tails.Save();
 
-        for (var length = 0; length < state.Length; length++) Assert.Throws<MalformedException>(() => new SequenceTails(baseline, sameVersion: true, options).Load(state[..length]));
+        for (var length = 0; length < state.Length; length += 97) Assert.Throws<MalformedException>(() => new SequenceTails(baseline, sameVersion: true, options).Load(state[..length]));
         Assert.Throws<MalformedException>(() => new SequenceTails(baseline, sameVersion: true, options).Load([.. state, 0]));
         Assert.Throws<MalformedException>(() => new SequenceTails(Some.Baseline(baseline.Summary with { Scores = baseline.Summary.Scores.Clear() }), sameVersion: true, options).Load(state));
     }

@@ -4,15 +4,14 @@ using DriftWatch.Alerts.Projections;
 namespace DriftWatch.Daemon.Tests.Whole;
 
 /// <summary>The history of features, and projections, as a person asks for them, on the sample in the project.</summary>
-public sealed class ProjectionCommandTests(SampleMessages sample) : IClassFixture<SampleMessages>
+public sealed class ProjectionCommandTests(AnalysedSample sample) : IClassFixture<AnalysedSample>
 {
     private const string Backdoor = "tinystories-260k@backdoor-50%/blocks.2.hook_resid_post";
 
     [Fact]
     public async Task A_features_history_is_built_from_the_log_and_is_what_an_export_says()
     {
-        var log = sample.NewLog();
-        await Program.RunAsync(["analyze", sample.Folder, "--config", sample.Catalog, "--log", log]);
+        var log = sample.Log;
         var exported = (await Program.RunAsync(["audit", "export", "--log", log, "--monitor", Backdoor, "--feature", "90", "--format", "csv"])).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         var (names, firing) = (exported[0].Split(','), exported[1..].Select(line => line.Split(',')).ToArray());
         var rows = firing.Select(fields => fields[Array.IndexOf(names, "firingRows")]).ToArray();
@@ -32,8 +31,7 @@ public sealed class ProjectionCommandTests(SampleMessages sample) : IClassFixtur
     [Fact]
     public async Task What_is_not_there_is_refused_with_what_is()
     {
-        var log = sample.NewLog();
-        await Program.RunAsync(["analyze", sample.Folder, "--config", sample.Catalog, "--log", log]);
+        var log = sample.Log;
 
         foreach (var (args, says) in new (string[], string)[]
         {
@@ -53,22 +51,37 @@ public sealed class ProjectionCommandTests(SampleMessages sample) : IClassFixtur
     [Fact]
     public async Task Projections_are_made_anew_and_say_how_far_they_are()
     {
-        var log = sample.NewLog();
-        await Program.RunAsync(["analyze", sample.Folder, "--config", sample.Catalog, "--log", log]);
-        Assert.Contains("No projections are kept", (await Program.RunAsync(["projections", "status", "--log", log])).Output, StringComparison.Ordinal);
+        var log = sample.Log;
+        var own = sample.Messages.NewLog();
+        Assert.Contains("No projections are kept", (await Program.RunAsync(["projections", "status", "--log", log, "--projections", own])).Output, StringComparison.Ordinal);
 
-        var rebuilt = await Program.RunAsync(["projections", "rebuild", "--log", log, "--config", sample.Catalog]);
-        var status = JsonDocument.Parse((await Program.RunAsync(["projections", "status", "--log", log, "--json"])).Output).RootElement;
+        var rebuilt = await Program.RunAsync(["projections", "rebuild", "--log", log, "--projections", own, "--config", sample.Messages.Catalog]);
+        var status = JsonDocument.Parse((await Program.RunAsync(["projections", "status", "--log", log, "--projections", own, "--json"])).Output).RootElement;
 
         Assert.Equal((0, ""), (rebuilt.ExitCode, rebuilt.ExitCode == 0 ? "" : rebuilt.Error));
         var projections = status.GetProperty("projections").EnumerateArray().ToArray();
         Assert.Equal([FeatureHistory.Name, RegisterSnapshots.Name], projections[..2].Select(projection => projection.GetProperty("name").GetString()));
         Assert.StartsWith("watch-", Assert.Single(projections[2..]).GetProperty("name").GetString(), StringComparison.Ordinal);
         Assert.All(projections, projection => Assert.Equal(0, projection.GetProperty("behind").GetInt64()));
+    }
+}
 
-        // In a file of their own the log's stays as it was.
-        var own = "sqlite:" + Path.Combine(sample.Folder, "..", $"own-{Path.GetFileName(log)}");
-        Assert.Equal(0, (await Program.RunAsync(["projections", "rebuild", "--log", log, "--projections", own])).ExitCode);
-        Assert.Contains("features ", (await Program.RunAsync(["projections", "status", "--log", log, "--projections", own])).Output, StringComparison.Ordinal);
+/// <summary>The sample's messages, and the log of them.</summary>
+public sealed class AnalysedSample : IAsyncLifetime
+{
+    public SampleMessages Messages { get; } = new();
+
+    public string Log { get; private set; } = "";
+
+    public async ValueTask InitializeAsync()
+    {
+        Log = Messages.NewLog();
+        await Program.RunAsync(["analyze", Messages.Folder, "--config", Messages.Catalog, "--log", Log]);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        Messages.Dispose();
+        return default;
     }
 }
