@@ -6,6 +6,11 @@ using DriftWatch.Analysis.Activations;
 namespace DriftWatch.Alerts;
 
 /// <summary>Facts as JSON: what is stored, sent and shown.</summary>
+/// <remarks>
+/// <para>Old versions are read tolerantly and no event is ever rewritten: a member that was added later has a default that means "not known then", one that this build does not know is passed over, and the bytes inside (summaries, samples) carry a version of their own and read all before it.
+/// So there is no step that lifts old events to new ones, and hashes hold for ever. Such a step would belong here, before deserializing: a function from the stored JSON of one type to the next shape, chosen by what it lacks. It is needed only if a member must change its meaning; giving it another name is better.</para>
+/// <para>Every shape that was ever stored has a sample in tests/Alerts.Tests/Samples, and every format of the bytes inside one in tests/Analysis.Tests/Golden.</para>
+/// </remarks>
 public static class EventJson
 {
     public static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web)
