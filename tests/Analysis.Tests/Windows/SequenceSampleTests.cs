@@ -66,6 +66,17 @@ public sealed class SequenceSampleTests
         });
     }
 
+    /// <summary>Written by the first version; never edited. A changed format gets a sample of its own.</summary>
+    [Fact]
+    public void A_sample_of_format_1_is_still_read()
+    {
+        var stored = File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Golden", "sample-format-1.bin"));
+
+        Assert.Equal([[14], [34], [67]], SequenceSample.Decode(stored).Sequences.Select(rows => rows[0].ToArray()));
+        Assert.All(SequenceSample.Decode(stored).Sequences, rows => Assert.Equal((2, 0), (rows.Length, rows[1].Length)));
+        Assert.True(File.Exists(Path.Combine(AppContext.BaseDirectory, "Golden", $"sample-format-{Sample(7, 3)![0]}.bin")), "today's format has no sample");
+    }
+
     private static byte[]? Sample(long seed, int most)
     {
         var (builder, codes) = (new SummaryBuilder(100, 1, [], [], new(most, seed)), new SparseCodes());

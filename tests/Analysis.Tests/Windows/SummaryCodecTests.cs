@@ -62,6 +62,24 @@ public sealed class SummaryCodecTests
         Assert.Equal((null, 0), (read.Unusual, read.ProfileSample.Count));
     }
 
+    /// <summary>Written when sums of single sequences were kept as they are today; never edited.</summary>
+    [Fact]
+    public void A_summary_of_format_3_is_still_read()
+    {
+        var read = SummaryCodec.Decode(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Golden", "summary-format-3.bin")));
+
+        Assert.Equal((5, 2, 24, 6, 26), (read.Rows, read.Sequences, read.Features, read.Width, read.FiringCounts.Length));
+        Assert.Equal((9.4, 19.26557675042548), (read.L0.Ratio, read.Fvu));
+        Assert.Equal((3, 13, 3, 2), (read.Unusual!.Sequences, read.Unusual.FiringCounts.Length, read.Unusual.Profiles.Count, read.ProfileSample.Count));
+        Assert.Equal((29, 3), (read.Magnitudes.Length, read.Sets.Count));
+        Assert.Equal("fvu,l0,norm,residual,set:sequence:1+2,set:sequence:5,set:token:0+3,spread", string.Join(',', read.Scores.Keys));
+    }
+
+    /// <summary>A changed format gets a sample of the new one, written once; the old ones stay.</summary>
+    [Fact]
+    public void Every_format_has_a_sample() => Assert.All(Enumerable.Range(1, SummaryCodec.Encode(WindowSummary.Empty(1, 1))[0]), format =>
+        Assert.True(File.Exists(Path.Combine(AppContext.BaseDirectory, "Golden", $"summary-format-{format}.bin")), $"Golden/summary-format-{format}.bin is missing"));
+
     [Fact]
     public void The_largest_numbers_read_back()
     {
