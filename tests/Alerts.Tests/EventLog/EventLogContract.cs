@@ -270,6 +270,17 @@ public abstract class EventLogContract
         Assert.Single(await NamesAsync(opened.Log.ReadAllAsync(0, default)));
     }
 
+    /// <summary>For stores that several daemons share.</summary>
+    protected async Task OneDaemonWinsAsync()
+    {
+        var daemons = Enumerable.Range(0, 4).Select(_ => Open()).ToArray();
+
+        var wins = await Task.WhenAll(Enumerable.Range(0, 16).Select(i => Task.Run(() => WinsAsync(daemons[i % 4].Log, $"writer {i}"))));
+
+        Assert.Single(wins, won => won);
+        foreach (var daemon in daemons) daemon.Dispose();
+    }
+
     protected static async Task<bool> WinsAsync(IEventLog log, string name)
     {
         try
