@@ -9,7 +9,7 @@ export MSBUILDDISABLENODEREUSE := 1   # Build nodes that stay behind keep pipes 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo build run test bench chaos format clean librdkafka
+.PHONY: help demo build run test simulate bench chaos format clean librdkafka
 
 help:                 ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -27,6 +27,9 @@ run: build            ## artifacts/driftwatch ARGS, as in make run ARGS="run --c
 
 test:                  ## build everything in Release and run every test; ARGS go to the test runner
 	@PROFILE=$(PROFILE) eng/test $(ARGS)
+
+simulate: librdkafka  ## crashes, outages and rebalances by seed: ARGS="--seeds 100000" tries many, ARGS="--seed 17" repeats one
+	@PROFILE=$(PROFILE) eng/simulate $(ARGS)
 
 bench: librdkafka     ## run the benchmarks; ARGS="encode" picks one
 	dotnet run --project tests/Benchmarks -c Release -p:Profile=$(PROFILE) -- $(or $(ARGS),encode)

@@ -38,19 +38,29 @@ public sealed partial class DriftWatcher(
     /// <summary>Refused messages on their way to the dead-letter topic; at the bound the loop waits for them.</summary>
     private const int DeadLettersMaximum = 1000;
 
+    /// <summary>The same bound in bytes: refused messages may be large.</summary>
+    private const long DeadLetterBytesMaximum = 64L << 20;
+
     private readonly DriftAnalyzer analyzer = new(catalog);
     private readonly Dictionary<int, PartitionWatch> partitions = [];
-    private readonly List<Task> deadLettersSent = [];
+    private readonly List<DeadLetter> deadLettersSent = [];
     private readonly HashSet<WindowKey> undecided = [];
     private readonly EncoderWatch encoders = new(log, catalog);
 
-    private sealed record PartitionWatch(PartitionWindows Windows, PartitionPosition Position)
+    private sealed record DeadLetter(int Partition, long Offset, int Bytes, Task Sent);
+
+    private sealed record PartitionWatch(PartitionWindows Windows, PartitionPosition Position, CancellationToken Lost)
     {
+        /// <summary>Everything before it is handled: what comes again is known.</summary>
+        public long Next { get; set; }
+
         /// <summary>Offset of the message that already waited for the other partitions once.</summary>
         public long Waited { get; set; } = -1;
     }
 
-    public async Task RunAsync(CancellationToken stopping)
+    /// <param name="stopping">Take no further message; the one in work is finished.</param>
+    /// <param name="giveUp">Leave that too.</param>
+    public async Task RunAsync(CancellationToken stopping, CancellationToken giveUp)
     {
         await record.CatchUpAsync(stopping);
         await record.RecordCatalogAsync(stopping);
@@ -60,37 +70,44 @@ public sealed partial class DriftWatcher(
             else LogLearning(from.Monitor, from.Probe, rowsLeft);
         progress.Ready();
 
-        await foreach (var happened in source.ReadAsync(stopping))
+        try
         {
-            using var step = progress.Begin();
-            try
-            {
-                await TakeAsync(happened, stopping);
-            }
-            catch (WrongRevisionException taken) when (StreamNames.PartitionIn(taken.Stream) is { } partition)
-            {
-                StandDown(partition, taken);
-            }
-            foreach (var (partition, taken) in record.Taken) StandDown(partition, taken);
+            await foreach (var happened in source.ReadAsync(stopping)) await HandleAsync(happened, giveUp);
         }
-        await FlushDeadLettersAsync();
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested && !giveUp.IsCancellationRequested)
+        {
+        }
+        await FlushDeadLettersAsync(giveUp);
     }
 
-    private async Task TakeAsync(SourceEvent happened, CancellationToken stopping)
+    private async Task HandleAsync(SourceEvent happened, CancellationToken giveUp)
+    {
+        using var step = progress.Begin();
+        try
+        {
+            await TakeAsync(happened, giveUp);
+        }
+        catch (WrongRevisionException taken) when (StreamNames.PartitionIn(taken.Stream) is { } partition)
+        {
+            StandDown(partition, taken);
+        }
+        foreach (var (partition, taken) in record.Taken) StandDown(partition, taken);
+    }
+
+    private async Task TakeAsync(SourceEvent happened, CancellationToken giveUp)
     {
         switch (happened)
         {
             case PartitionAssigned assigned:
-                assigned.BeginAt(await OpenAsync(assigned.Partition, stopping));
+                await UnlessLostAsync(assigned.Partition, async token => assigned.BeginAt(await OpenAsync(assigned, token)), assigned.Lost, giveUp);
                 break;
             case PartitionRevoked revoked:
-                partitions.Remove(revoked.Partition);
-                record.Leave(revoked.Partition);
+                Drop(revoked.Partition);
                 revoked.Dropped();
                 break;
             // Of a partition that was given up nothing more is taken.
-            case MessageReceived { Message: var message } when partitions.TryGetValue(message.Partition, out var partition):
-                await WatchAsync(message, partition, stopping);
+            case MessageReceived { Message: var message } when partitions.TryGetValue(message.Partition, out var partition) && message.Offset >= partition.Next:
+                await UnlessLostAsync(message.Partition, token => WatchAsync(message, partition, token, giveUp), partition.Lost, giveUp);
                 break;
         }
     }
@@ -101,27 +118,46 @@ public sealed partial class DriftWatcher(
     /// </summary>
     private void StandDown(int partition, WrongRevisionException taken)
     {
-        partitions.Remove(partition);
-        record.Leave(partition);
+        Drop(partition);
         if (!source.GiveUp(partition)) throw taken;
         metrics.PartitionGivenUp();
         LogGivenUp(partition, taken.Message);
     }
 
-    private async Task<long?> OpenAsync(int partition, CancellationToken stopping)
+    /// <summary>What is done for a partition ends when the partition is taken away: a rebalance must not wait for an event log that is away. Whether the append that was on its way is stored its next owner will see.</summary>
+    private async Task UnlessLostAsync(int partition, Func<CancellationToken, Task> work, CancellationToken lost, CancellationToken giveUp)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(lost, giveUp);
+        try
+        {
+            await work(either.Token);
+        }
+        catch (OperationCanceledException) when (lost.IsCancellationRequested && !giveUp.IsCancellationRequested)
+        {
+            Drop(partition);
+        }
+    }
+
+    private void Drop(int partition)
+    {
+        partitions.Remove(partition);
+        record.Leave(partition);
+    }
+
+    private async Task<long?> OpenAsync(PartitionAssigned assigned, CancellationToken stopping)
     {
         await record.CatchUpAsync(stopping);
         // Its owner before may have died between a window and the baseline that is complete with it.
         await record.FreezeBaselinesAsync(stopping);
-        record.Own(partition);
-        var position = record.PositionOf(partition);
-        partitions[partition] = new(new(catalog.Models[0].Windows, position, RowsLeft), position);
+        record.Own(assigned.Partition);
+        var position = record.PositionOf(assigned.Partition);
+        partitions[assigned.Partition] = new(new(catalog.Models[0].Windows, position, RowsLeft), position, assigned.Lost);
         return position.OpenFrom;
     }
 
     private long? RowsLeft(WindowKey key) => catalog.PlanFor(key.Monitor) is { } plan ? record.Baselines.RowsLeft(key, plan.EncodingHash) : null;
 
-    private async Task WatchAsync(RawMessage message, PartitionWatch partition, CancellationToken stopping)
+    private async Task WatchAsync(RawMessage message, PartitionWatch partition, CancellationToken stopping, CancellationToken giveUp)
     {
         ActivationBatch batch;
         try
@@ -130,7 +166,7 @@ public sealed partial class DriftWatcher(
         }
         catch (MalformedException error)
         {
-            await RejectAsync(message, partition, error, stopping);
+            await RejectAsync(message, partition, error, stopping, giveUp);
             Acknowledge(message, partition);
             return;
         }
@@ -155,7 +191,11 @@ public sealed partial class DriftWatcher(
     /// <summary>Not past the oldest open window: after a crash its rows must be read again.</summary>
     private void Acknowledge(RawMessage message, PartitionWatch partition)
     {
-        source.Acknowledge(message.Partition, partition.Windows.OpenFrom(message.Offset + 1), message.Offset + 1);
+        partition.Next = message.Offset + 1;
+        // Nor past a refused message that is not with the dead letters yet.
+        deadLettersSent.RemoveAll(letter => letter.Sent.IsCompletedSuccessfully);
+        var unsent = deadLettersSent.Where(letter => letter.Partition == message.Partition).Select(letter => letter.Offset).DefaultIfEmpty(long.MaxValue).Min();
+        source.Acknowledge(message.Partition, Math.Min(unsent, partition.Windows.OpenFrom(message.Offset + 1)), message.Offset + 1);
         observer?.Handled(message);
     }
 
@@ -170,7 +210,7 @@ public sealed partial class DriftWatcher(
     private async Task StoreAsync(ClosedWindow window, int partition, CancellationToken stopping)
     {
         // What the window counts as rejected must be safe before the window is.
-        await FlushDeadLettersAsync();
+        await FlushDeadLettersAsync(stopping);
         var plan = catalog.PlanFor(window.Key.Monitor)!;
         var judged = record.Judge(window, partition);
         var began = time.GetTimestamp();
@@ -198,7 +238,8 @@ public sealed partial class DriftWatcher(
         return source.CanPostpone && partition.Waited != offset && record.Baselines.For(plan, batch.Probe, catalog) is null;
     }
 
-    private async Task RejectAsync(RawMessage message, PartitionWatch partition, MalformedException error, CancellationToken stopping)
+    /// <param name="giveUp">A letter outlives its partition here: to send it once more than needed does no harm.</param>
+    private async Task RejectAsync(RawMessage message, PartitionWatch partition, MalformedException error, CancellationToken stopping, CancellationToken giveUp)
     {
         // Read again after a restart, and counted in a stored window: it is in the dead-letter topic.
         if (message.Offset < partition.Position.RejectedNext) return;
@@ -206,13 +247,13 @@ public sealed partial class DriftWatcher(
         if (partition.Windows.Reject(error.Reason, message.Offset) == 1) LogRejected(message.Partition, message.Offset, error.Reason, error.Message);
         metrics.Rejected(error.Reason);
         observer?.Rejected(message, error.Reason, error.Message);
-        deadLettersSent.Add(deadLetters.SendAsync(message, error.Reason, error.Message, stopping));
-        if (deadLettersSent.Count >= DeadLettersMaximum) await FlushDeadLettersAsync();
+        deadLettersSent.Add(new(message.Partition, message.Offset, message.Value.Length, deadLetters.SendAsync(message, error.Reason, error.Message, giveUp)));
+        if (deadLettersSent.Count >= DeadLettersMaximum || deadLettersSent.Sum(letter => (long)letter.Bytes) >= DeadLetterBytesMaximum) await FlushDeadLettersAsync(stopping);
     }
 
-    private async Task FlushDeadLettersAsync()
+    private async Task FlushDeadLettersAsync(CancellationToken stopping)
     {
-        await Task.WhenAll(deadLettersSent);
+        await Task.WhenAll(deadLettersSent.Select(letter => letter.Sent)).WaitAsync(stopping);
         deadLettersSent.Clear();
     }
 

@@ -1,5 +1,6 @@
 using DriftWatch.Alerts;
 using DriftWatch.Alerts.EventLog;
+using DriftWatch.Alerts.Faults;
 using DriftWatch.Alerts.Metrics;
 using DriftWatch.Alerts.Projections;
 using DriftWatch.Alerts.Sinks;
@@ -38,6 +39,7 @@ public static class House
 
         var app = builder.Build();
         app.UseAccess();
+        app.UseStoreAway(app.Services.GetRequiredKeyedService<Dependency>(EventLogName));
         // Every endpoint says whose it is; one that does not is nobody's.
         var (viewers, operators, uploads) = (app.For(Role.Viewer), app.For(Role.Operator), app.ForUploads());
         app.ForAll().MapHealth(app.Services.GetRequiredService<WatchProgress>());
@@ -59,7 +61,7 @@ public static class House
         services.AddSingleton(DecoderFor(catalog, settings.MessageBytesMaximum));
         if (settings.Kafka is { } kafka)
         {
-            services.AddSingleton<KafkaActivationSource>(provider => new(kafka, provider.GetRequiredService<ILogger<KafkaActivationSource>>()));
+            services.AddSingleton<KafkaActivationSource>(provider => new(kafka, provider.GetRequiredService<ILogger<KafkaActivationSource>>(), hold: () => provider.GetRequiredService<WatchProgress>().Away is not null));
             services.AddSingleton<IActivationSource>(provider => provider.GetRequiredService<KafkaActivationSource>());
             services.AddSingleton<KafkaProducer>(provider => new(kafka, settings.MessageBytesMaximum, provider.GetRequiredService<ILogger<KafkaProducer>>()));
             services.AddSingleton<IIntake>(provider => provider.GetRequiredService<KafkaProducer>());
@@ -84,19 +86,19 @@ public static class House
     {
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(provider => EventLogAddress.Open(settings.Log, provider.GetRequiredService<TimeProvider>(), settings.SampleWindows));
-        services.AddSingleton(provider =>
-        {
-            var (opened, log) = (provider.GetRequiredService<OpenedLog>(), provider.GetRequiredService<ILogger<PatientEventLog>>());
-            return new PatientEventLog(opened.Log, opened.Checkpoints, provider.GetRequiredService<TimeProvider>(),
-                (error, wait) => log.LogWarning("The event log does not answer ({Error}); nothing is lost, it is asked again in {Seconds:0.0} s", error.Message, wait.TotalSeconds));
-        });
+        services.AddDependency(EventLogName, StoreFault.IsTransient, new());
+        services.AddSingleton(provider => new PatientEventLog(provider.GetRequiredService<OpenedLog>().Log, provider.GetRequiredService<OpenedLog>().Checkpoints, provider.GetRequiredKeyedService<Dependency>(EventLogName)));
         services.AddSingleton<IEventLog>(provider => provider.GetRequiredService<PatientEventLog>());
         services.AddSingleton(provider => provider.GetRequiredService<OpenedLog>().Leases);
         services.AddSingleton<ICheckpoints>(provider => provider.GetRequiredService<PatientEventLog>());
         services.AddSingleton<MonitorRegister>();
         services.AddSingleton<ComparisonDesk>();
-        services.AddSingleton<WatchProgress>();
         services.AddProjections(settings, catalog);
+        services.AddDependency(DeadLettersName, error => KafkaFault.IsTransient(error) || StoreFault.IsTransient(error), new() { Attempt = (settings.Kafka?.DeliveryWithin ?? TimeSpan.Zero) + attemptMargin });
+        services.AddSingleton(provider => new WatchProgress(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredKeyedService<Dependency>(EventLogName), provider.GetRequiredKeyedService<Dependency>(DeadLettersName)));
+        services.AddSingleton(provider => new Shutdown(provider.GetRequiredService<IHostApplicationLifetime>(), settings.ShutdownWithin, provider.GetRequiredService<TimeProvider>()));
+        // Somewhat later than our own deadline: then every part has said what it left.
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.ShutdownWithin + TimeSpan.FromSeconds(2));
         services.AddSingleton<WatchRecord>();
         // Before the metrics, so that it hears of every instrument.
         services.AddSingleton<IMetricsText>(_ => MetricsText.Create());
@@ -105,15 +107,16 @@ public static class House
         // A reader is ready when it shows what was stored when it started; a watcher says itself when it is.
         services.AddHostedService(provider => new RegisterFollower(provider.GetRequiredService<IEventLog>(), provider.GetRequiredService<MonitorRegister>(), provider.GetRequiredService<RegisterSnapshots>(), settings.IsReader ? provider.GetRequiredService<WatchProgress>().Ready : null));
         if (settings.IsReader) return services;
-        services.AddSingleton<DriftWatcher>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<DriftWatcher>(provider, new PatientDeadLetters(provider.GetRequiredService<IDeadLetters>(), provider.GetRequiredKeyedService<Dependency>(DeadLettersName))));
         if (settings.Kafka is { } kafka)
         {
             services.AddSingleton<IAlertSink>(provider =>
             {
                 var log = provider.GetRequiredService<ILogger<KafkaAlertSink>>();
-                return new KafkaAlertSink(kafka.Settings, kafka.AlertsTopic, message => log.LogWarning("Kafka: {Message}", message));
+                return new KafkaAlertSink(kafka.Settings, kafka.AlertsTopic, kafka.DeliveryWithin, message => log.LogWarning("Kafka: {Message}", message));
             });
-            services.AddHostedService<AlertPublisher>();
+            services.AddDependency(SinkName, KafkaAlertSink.IsTransient, new() { Attempt = kafka.DeliveryWithin + attemptMargin, DelayFirst = TimeSpan.FromSeconds(1), DelayLongest = TimeSpan.FromMinutes(1) });
+            services.AddHostedService(provider => ActivatorUtilities.CreateInstance<AlertPublisher>(provider, provider.GetRequiredKeyedService<Dependency>(SinkName), provider.GetRequiredService<Shutdown>().GiveUp));
         }
         services.AddHostedService<WatchService>();
         return services;
@@ -137,6 +140,15 @@ public static class House
             return what => log.LogWarning("{What}", what);
         }
     }
+
+    /// <summary>As sentences and metrics call them.</summary>
+    private const string EventLogName = "event log", DeadLettersName = "dead letters", SinkName = "alert sink";
+
+    /// <summary>Kafka's client gives a message up by itself; an attempt ends behind that, so that repeats do not pile up in it.</summary>
+    private static readonly TimeSpan attemptMargin = TimeSpan.FromSeconds(15);
+
+    private static void AddDependency(this IServiceCollection services, string name, Func<Exception, bool> isTransient, Patience patience) => services.AddKeyedSingleton<Dependency>(name, (provider, _) =>
+        new(name, isTransient, patience, provider.GetRequiredService<WatchMetrics>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<Dependency>>()));
 
     private static WatchMetrics MetricsFor(IServiceProvider provider, Catalog catalog)
     {
@@ -183,7 +195,7 @@ public static class House
 }
 
 /// <summary>Runs the loop as the host's main work: when it fails the host stops.</summary>
-internal sealed class WatchService(DriftWatcher watcher, IHostApplicationLifetime lifetime, ILogger<WatchService> log) : BackgroundService
+internal sealed class WatchService(DriftWatcher watcher, WatchProgress progress, Shutdown shutdown, IHostApplicationLifetime lifetime, ILogger<WatchService> log) : BackgroundService
 {
     /// <summary>What stopped the loop, if it was not asked to.</summary>
     public Exception? Failure { get; private set; }
@@ -192,11 +204,17 @@ internal sealed class WatchService(DriftWatcher watcher, IHostApplicationLifetim
     {
         // The host is up and answers /healthz before the log is folded.
         await Task.Yield();
+        using var stopping = shutdown.Stopping.Register(progress.Stopping);
         try
         {
-            await watcher.RunAsync(stoppingToken);
+            // Not this service's own token: the host first waits for requests in flight, and the loop need not wait for them.
+            await watcher.RunAsync(shutdown.Stopping, shutdown.GiveUp).WaitAsync(shutdown.GiveUp);
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (shutdown.GiveUp.IsCancellationRequested)
+        {
+            shutdown.Left("The message in work", progress.Away is { } away ? $"the {away.Dependency} is away ({away.Reason})" : null);
+        }
+        catch (OperationCanceledException) when (shutdown.Stopping.IsCancellationRequested)
         {
         }
         catch (Exception error)

@@ -18,6 +18,9 @@ public sealed record PartitionAssigned(int Partition) : SourceEvent
 {
     private readonly TaskCompletionSource<long?> begin = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <summary>Cancelled when the partition is taken away: what is being done for it may be left, its next owner does it.</summary>
+    public CancellationToken Lost { get; init; }
+
     public Task<long?> Begin => begin.Task;
 
     /// <param name="offset">Where to read on; null: at the configured start.</param>

@@ -1,65 +1,51 @@
 using System.Runtime.CompilerServices;
-using Polly;
-using Polly.Retry;
+using DriftWatch.Alerts.Faults;
 
 namespace DriftWatch.Alerts.EventLog;
 
-/// <summary>A log whose server may be away for a while (restarted, failed over, out of reach): what is asked of it waits and is asked again, and the daemon goes on by itself when it is back.</summary>
-/// <remarks>Asking again is safe: an append that was stored and not answered is recognised by its ids. The loop stands meanwhile and reads nothing on, so memory does not grow.</remarks>
-/// <param name="away">Told each time, with how long it waits now.</param>
-public sealed class PatientEventLog(IEventLog log, ICheckpoints checkpoints, TimeProvider time, Action<Exception, TimeSpan> away) : IEventLog, ICheckpoints
+/// <summary>A log that may be away for a while (a server restarted or out of reach, a disk full): what is asked of it waits and is asked again, and the daemon goes on by itself when it is back.</summary>
+/// <remarks>Asking again is safe: an append that was stored and not answered, or not in time, is recognised by its ids. The loop stands meanwhile and reads nothing on, so memory does not grow.</remarks>
+public sealed class PatientEventLog(IEventLog log, ICheckpoints checkpoints, Dependency store) : IEventLog, ICheckpoints
 {
-    private static readonly TimeSpan firstDelay = TimeSpan.FromMilliseconds(200), longestDelay = TimeSpan.FromSeconds(15);
-
-    private readonly ResiliencePipeline pipeline = new ResiliencePipelineBuilder { TimeProvider = time }.AddRetry(new()
-    {
-        ShouldHandle = new PredicateBuilder().Handle<Exception>(StoreFault.IsTransient),
-        MaxRetryAttempts = int.MaxValue,
-        Delay = firstDelay,
-        MaxDelay = longestDelay,
-        BackoffType = DelayBackoffType.Exponential,
-        UseJitter = true,
-        OnRetry = retry =>
-        {
-            away(retry.Outcome.Exception!, retry.RetryDelay);
-            return default;
-        },
-    }).Build();
-
     public async Task<long> AppendAsync(string stream, long expectedRevision, IReadOnlyList<NewEvent> events, CancellationToken stopping) =>
-        await pipeline.ExecuteAsync(async token => await log.AppendAsync(stream, expectedRevision, events, token), stopping);
+        await AskAsync(async token => await log.AppendAsync(stream, expectedRevision, events, token), stopping);
 
-    public async Task<byte[]?> ReadAttachmentAsync(Guid id, CancellationToken stopping) => await pipeline.ExecuteAsync(async token => await log.ReadAttachmentAsync(id, token), stopping);
+    public async Task<byte[]?> ReadAttachmentAsync(Guid id, CancellationToken stopping) => await AskAsync(async token => await log.ReadAttachmentAsync(id, token), stopping);
 
-    public async Task<long> ReadAsync(string follower, CancellationToken stopping) => await pipeline.ExecuteAsync(async token => await checkpoints.ReadAsync(follower, token), stopping);
+    public async Task<long> ReadAsync(string follower, CancellationToken stopping) => await AskAsync(async token => await checkpoints.ReadAsync(follower, token), stopping);
 
-    public async Task WriteAsync(string follower, long position, CancellationToken stopping) => await pipeline.ExecuteAsync(async token => await checkpoints.WriteAsync(follower, position, token), stopping);
+    public async Task WriteAsync(string follower, long position, CancellationToken stopping) => await AskAsync(async token =>
+    {
+        await checkpoints.WriteAsync(follower, position, token);
+        return true;
+    }, stopping);
 
     public IAsyncEnumerable<StoredEvent> ReadStreamAsync(string stream, long fromRevision, CancellationToken stopping) =>
         ReadAsync((from, token) => log.ReadStreamAsync(stream, from, token), fromRevision, fact => fact.Revision + 1, stopping);
 
     public IAsyncEnumerable<StoredEvent> ReadAllAsync(long afterPosition, CancellationToken stopping) => ReadAsync(log.ReadAllAsync, afterPosition, fact => fact.Position, stopping);
 
-    public IAsyncEnumerable<StoredEvent> SubscribeAsync(long afterPosition, CancellationToken stopping) => ReadAsync(log.SubscribeAsync, afterPosition, fact => fact.Position, stopping);
-
-    /// <summary>Reads on behind the last event that came, as often as it takes.</summary>
-    private async IAsyncEnumerable<StoredEvent> ReadAsync(Func<long, CancellationToken, IAsyncEnumerable<StoredEvent>> read, long from, Func<StoredEvent, long> next, [EnumeratorCancellation] CancellationToken stopping)
+    /// <remarks>Waiting for the next event may rightly take for ever and has no timeout here. When it fails, the read that follows says whether the log is away or back.</remarks>
+    public async IAsyncEnumerable<StoredEvent> SubscribeAsync(long afterPosition, [EnumeratorCancellation] CancellationToken stopping)
     {
-        var events = read(from, stopping).GetAsyncEnumerator(stopping);
-        try
+        Exception? failed = null;
+        while (true)
         {
-            while (await pipeline.ExecuteAsync(MoveAsync, stopping))
+            await AskAsync(_ => Interlocked.Exchange(ref failed, null) is { } error ? ValueTask.FromException<bool>(error) : new(true), stopping);
+            await foreach (var fact in ReadAllAsync(afterPosition, stopping))
             {
-                from = next(events.Current);
+                afterPosition = fact.Position;
+                yield return fact;
+            }
+            await using var events = log.SubscribeAsync(afterPosition, stopping).GetAsyncEnumerator(stopping);
+            while (await MovesAsync(events))
+            {
+                afterPosition = events.Current.Position;
                 yield return events.Current;
             }
         }
-        finally
-        {
-            await events.DisposeAsync();
-        }
 
-        async ValueTask<bool> MoveAsync(CancellationToken token)
+        async ValueTask<bool> MovesAsync(IAsyncEnumerator<StoredEvent> events)
         {
             try
             {
@@ -67,11 +53,82 @@ public sealed class PatientEventLog(IEventLog log, ICheckpoints checkpoints, Tim
             }
             catch (Exception error) when (StoreFault.IsTransient(error))
             {
+                failed = error;
+                return false;
+            }
+        }
+    }
+
+    private async ValueTask<T> AskAsync<T>(Func<CancellationToken, ValueTask<T>> ask, CancellationToken stopping)
+    {
+        try
+        {
+            return await store.AskAsync(ask, stopping);
+        }
+        catch (Exception error) when (StoreFault.Advice(error) is { } advice)
+        {
+            throw new IOException(advice, error);
+        }
+    }
+
+    /// <summary>Reads on behind the last event that came, as often as it takes.</summary>
+    private async IAsyncEnumerable<StoredEvent> ReadAsync(Func<long, CancellationToken, IAsyncEnumerable<StoredEvent>> read, long from, Func<StoredEvent, long> next, [EnumeratorCancellation] CancellationToken stopping)
+    {
+        Reading? reading = null;
+        try
+        {
+            while (await AskAsync(MoveAsync, stopping))
+            {
+                from = next(reading!.Current);
+                yield return reading.Current;
+            }
+        }
+        finally
+        {
+            if (reading is not null) await reading.DisposeAsync();
+        }
+
+        async ValueTask<bool> MoveAsync(CancellationToken token)
+        {
+            reading ??= new(read, from, stopping);
+            try
+            {
+                return await reading.MoveNextAsync(token);
+            }
+            catch
+            {
                 // An enumeration that failed is over: the next attempt begins a new one.
-                await events.DisposeAsync();
-                events = read(from, stopping).GetAsyncEnumerator(stopping);
+                await reading.DisposeAsync();
+                reading = null;
                 throw;
             }
+        }
+    }
+
+    /// <summary>One enumeration, whose steps can be given up one by one.</summary>
+    private sealed class Reading : IAsyncDisposable
+    {
+        private readonly CancellationTokenSource given;
+        private readonly IAsyncEnumerator<StoredEvent> events;
+
+        public Reading(Func<long, CancellationToken, IAsyncEnumerable<StoredEvent>> read, long from, CancellationToken stopping)
+        {
+            given = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+            events = read(from, given.Token).GetAsyncEnumerator(given.Token);
+        }
+
+        public StoredEvent Current => events.Current;
+
+        public async ValueTask<bool> MoveNextAsync(CancellationToken attempt)
+        {
+            using var _ = attempt.UnsafeRegister(static given => ((CancellationTokenSource)given!).Cancel(), given);
+            return await events.MoveNextAsync();
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await events.DisposeAsync();
+            given.Dispose();
         }
     }
 }

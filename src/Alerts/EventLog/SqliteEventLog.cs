@@ -14,6 +14,9 @@ public sealed class SqliteEventLog : IEventLog, ICheckpoints, IDisposable
     private const int PageEvents = 32;
     private static readonly TimeSpan poll = TimeSpan.FromSeconds(1);
 
+    /// <summary>For a lock that another process holds; the thread stands meanwhile. Whoever can wait longer asks again.</summary>
+    private const int BusySeconds = 5;
+
     private readonly SemaphoreSlim writing = new(1);
     private readonly Bell bell = new();
     private readonly string connectionString;
@@ -26,7 +29,7 @@ public sealed class SqliteEventLog : IEventLog, ICheckpoints, IDisposable
     {
         SQLitePCL.Batteries_V2.Init();
         (this.time, this.attachmentsKept) = (time, attachmentsKept);
-        connectionString = new SqliteConnectionStringBuilder { DataSource = path, Pooling = true, DefaultTimeout = 30 }.ToString();
+        connectionString = new SqliteConnectionStringBuilder { DataSource = path, Pooling = true, DefaultTimeout = BusySeconds }.ToString();
         writer = Open();
         var version = Convert.ToInt32(Scalar(writer, "PRAGMA user_version"), CultureInfo.InvariantCulture);
         if (version > SchemaVersion) throw new InvalidOperationException($"{path} was written by a newer DriftWatch (schema {version}; this build knows {SchemaVersion}). Use that one");

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using DriftWatch.Alerts.Faults;
 using DriftWatch.Analysis.Activations;
 using DriftWatch.Analysis.Detection;
 
@@ -13,6 +14,8 @@ public sealed class WatchMetrics : IDisposable
     private readonly Meter meter = new(MeterName);
     private readonly Counter<long> rows, rejected, windows, undecided, rowsLeftOut, givenUp, httpRefused, reloadsFailed;
     private readonly Histogram<double> encodeSeconds, appendSeconds;
+    private readonly Counter<long> dependencyFailures, dependencyRetries, dependencyTimeouts;
+    private readonly List<Dependency> dependencies = [];
     private readonly MonitorRegister register;
     private readonly TimeProvider time;
     private readonly Dictionary<(MonitorId, Probe), long> lastWindow = [];
@@ -39,6 +42,11 @@ public sealed class WatchMetrics : IDisposable
         Gauge("driftwatch_encoder_l0", "Active features per row in the last window.", () => Monitors(entry => [(entry.Last.L0, null)]));
         Gauge("driftwatch_hazard_active", "1 while an alert of this hazard is raised.", HazardsActive);
         Gauge("driftwatch_alerts_open", "Alerts that are raised and neither muted nor resolved.", AlertsOpen);
+        dependencyFailures = meter.CreateCounter<long>("driftwatch_dependency_failures_total", description: "Attempts to ask a dependency (event log, dead letters, a sink) that failed, by reason: transient and timeout are asked again, permanent is not.");
+        dependencyRetries = meter.CreateCounter<long>("driftwatch_dependency_retries_total", description: "Times that a caller waited before it asks a dependency again, also because the breaker is open.");
+        dependencyTimeouts = meter.CreateCounter<long>("driftwatch_dependency_timeouts_total", description: "Attempts that a dependency did not answer in time.");
+        Gauge("driftwatch_dependency_breaker_state", "Circuit breaker of a dependency: 0 closed, 1 half open, 2 open.", () => Dependencies(dependency => dependency.BreakerState));
+        Gauge("driftwatch_dependency_away_seconds", "Seconds since a caller began to wait for a dependency that does not answer; 0: nobody waits.", () => Dependencies(dependency => dependency.Away?.Lasts.TotalSeconds ?? 0));
         Gauge("driftwatch_seconds_since_last_window", "Seconds since this process stored the monitor's last window.", SinceLastWindow);
     }
 
@@ -69,6 +77,18 @@ public sealed class WatchMetrics : IDisposable
         if (window.Undecided) undecided.Add(1, [.. Labels(window.Monitor, window.Probe), new("reason", window.Baseline is null ? "no-baseline" : "too-few-sequences")]);
         appendSeconds.Record(took.TotalSeconds);
         lock (gate) lastWindow[(window.Monitor, window.Probe)] = time.GetTimestamp();
+    }
+
+    public void DependencyFailed(string dependency, string reason) => dependencyFailures.Add(1, new("dependency", dependency), new("reason", reason));
+
+    public void DependencyRetried(string dependency) => dependencyRetries.Add(1, new KeyValuePair<string, object?>("dependency", dependency));
+
+    public void DependencyTimedOut(string dependency) => dependencyTimeouts.Add(1, new KeyValuePair<string, object?>("dependency", dependency));
+
+    /// <summary>Shows a dependency's breaker and outage from here on.</summary>
+    public void Follow(Dependency dependency)
+    {
+        lock (gate) dependencies.Add(dependency);
     }
 
     /// <summary>Gauges of a part that this project does not know: lag of a source, grades of transforms.</summary>
@@ -107,6 +127,11 @@ public sealed class WatchMetrics : IDisposable
         var open = register.Current.Alerts.Values.Where(alert => alert.StateAt(now) is AlertState.Open or AlertState.Acknowledged).ToLookup(alert => alert.Severity);
         foreach (var severity in Enum.GetValues<Severity>())
             yield return new(open[severity].Count(), new KeyValuePair<string, object?>("severity", severity.ToString().ToLowerInvariant()));
+    }
+
+    private IEnumerable<Measurement<double>> Dependencies(Func<Dependency, double> read)
+    {
+        lock (gate) return [.. dependencies.Select(dependency => new Measurement<double>(read(dependency), new KeyValuePair<string, object?>("dependency", dependency.Name)))];
     }
 
     private IEnumerable<Measurement<double>> SinceLastWindow()

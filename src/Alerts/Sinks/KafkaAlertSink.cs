@@ -13,10 +13,11 @@ public sealed class KafkaAlertSink : IAlertSink, IDisposable
     private readonly IProducer<byte[], byte[]> producer;
     private bool disposed;
 
-    public KafkaAlertSink(IReadOnlyDictionary<string, string> settings, string topic, Action<string> warn)
+    /// <param name="deliveryWithin">How long the client keeps an alert that it cannot deliver; an attempt must last longer, so that repeats do not pile up in the client.</param>
+    public KafkaAlertSink(IReadOnlyDictionary<string, string> settings, string topic, TimeSpan deliveryWithin, Action<string> warn)
     {
         this.topic = topic;
-        var config = new ProducerConfig(settings.ToDictionary()) { Acks = Acks.All, EnableIdempotence = true };
+        var config = new ProducerConfig(settings.ToDictionary()) { Acks = Acks.All, EnableIdempotence = true, MessageTimeoutMs = (int)deliveryWithin.TotalMilliseconds };
         producer = new ProducerBuilder<byte[], byte[]>(config).SetLogHandler((_, message) =>
         {
             if (message.Level <= SyslogLevel.Warning) warn(message.Message);
@@ -35,12 +36,16 @@ public sealed class KafkaAlertSink : IAlertSink, IDisposable
         },
         stopping);
 
+    /// <summary>Everything may pass but a producer that failed for good: a restart makes a new one.</summary>
+    public static bool IsTransient(Exception error) => error is not KafkaException { Error.IsFatal: true };
+
     public void Dispose()
     {
         // The container disposes it once for each port that it is registered under.
         if (disposed) return;
         disposed = true;
-        producer.Flush(TimeSpan.FromSeconds(10));
+        // Whoever sends waits for the answer: what is still here was given up.
+        producer.Flush(TimeSpan.FromSeconds(1));
         producer.Dispose();
     }
 }

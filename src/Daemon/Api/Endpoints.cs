@@ -1,6 +1,7 @@
 using System.Text.Json;
 using DriftWatch.Alerts;
 using DriftWatch.Alerts.EventLog;
+using DriftWatch.Alerts.Faults;
 using DriftWatch.Alerts.Metrics;
 using DriftWatch.Analysis;
 using DriftWatch.Analysis.Activations;
@@ -21,9 +22,23 @@ public static class Endpoints
 
     public static void MapHealth(this IEndpointRouteBuilder app, WatchProgress progress)
     {
-        app.MapGet("/healthz", () => progress.IsStuck ? Results.Problem("A message has been in work for more than two minutes.", statusCode: 503, title: "Stuck") : Results.Text("ok\n"));
-        app.MapGet("/readyz", () => progress.IsReady ? Results.Text("ready\n") : Results.Problem("The event log is still being read.", statusCode: 503, title: "Not ready"));
+        app.MapGet("/healthz", () => progress.IsStuck ? Results.Problem("A message has been in work for more than two minutes, and nothing that it needs is known to be away.", statusCode: 503, title: "Stuck") : Results.Text("ok\n"));
+        app.MapGet("/readyz", () => progress.NotReady is { } reason ? Results.Problem(reason, statusCode: 503, title: "Not ready") : Results.Text("ready\n"));
     }
+
+    /// <summary>What must ask an event log that is known to be away is answered at once, not when it is back.</summary>
+    public static void UseStoreAway(this IApplicationBuilder app, Dependency store) => app.Use(async (context, next) =>
+    {
+        var path = context.Request.Path;
+        var asks = path.StartsWithSegments("/v1/audit") || path.StartsWithSegments("/v1/compare") || path.StartsWithSegments("/v1/alerts") && !HttpMethods.IsGet(context.Request.Method);
+        if (!asks || store.Away is not { } away)
+        {
+            await next(context);
+            return;
+        }
+        context.Response.Headers.RetryAfter = "5";
+        await Results.Problem($"The {away.Dependency} has not answered for {away.Lasts.TotalSeconds:0} s. Try again later.", statusCode: 503, title: "Event log away").ExecuteAsync(context);
+    });
 
     public static void MapMetrics(this IEndpointRouteBuilder app, IMetricsText metrics) =>
         app.MapGet("/metrics", () => Results.Text(metrics.Write(), metrics.ContentType));

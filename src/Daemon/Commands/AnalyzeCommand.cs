@@ -38,7 +38,8 @@ public static class AnalyzeCommand
             source, House.DecoderFor(catalog, settings.MessageBytesMaximum), catalog, new(log.Log, catalog), report, metrics, new(time), time, NullLogger<DriftWatcher>.Instance);
 
         var began = Stopwatch.GetTimestamp();
-        await watcher.RunAsync(stopping);
+        await watcher.RunAsync(stopping, stopping);
+        stopping.ThrowIfCancellationRequested();
         var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
 
         await foreach (var stored in log.Log.ReadAllAsync(0, stopping)) register.Evolve(stored);

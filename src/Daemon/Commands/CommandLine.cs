@@ -20,8 +20,8 @@ public sealed class UsageException(string message) : Exception(message);
 
 public static class CommandLine
 {
-    /// <summary>A stop finishes the message in work and flushes what is on its way to Kafka.</summary>
-    private static readonly TimeSpan stopTimeout = TimeSpan.FromSeconds(30);
+    /// <summary>A stop finishes what is in work, within <see cref="DaemonSettings.ShutdownWithin"/>, which is the daemon's own to keep.</summary>
+    private static readonly TimeSpan stopTimeout = DaemonSettings.ShutdownWithinMaximum + TimeSpan.FromMinutes(1);
 
     /// <summary>Turns every way to end into an exit code and a sentence.</summary>
     public static async Task<int> RunAsync(RootCommand root, string[] args)

@@ -30,7 +30,11 @@ public static class RunCommand
         await app.StartAsync(stopping);
         if (!settings.Http.Off) log.LogInformation("Listening on {Scheme}://{Address}", settings.Http.Scheme, settings.Http.Listen);
         await app.WaitForShutdownAsync(stopping);
-        if (app.Services.GetServices<IHostedService>().OfType<WatchService>().SingleOrDefault()?.Failure is { } failure) throw failure;
-        return ExitCode.Done;
+        var services = app.Services.GetServices<IHostedService>().ToArray();
+        if (services.OfType<WatchService>().SingleOrDefault()?.Failure is { } failure) throw failure;
+        if (services.OfType<BackgroundService>().Select(service => service.ExecuteTask).FirstOrDefault(task => task is { IsFaulted: true }) is { Exception.InnerException: { } broken }) throw broken;
+        if (app.Services.GetRequiredService<Shutdown>().Unfinished is not { } unfinished) return ExitCode.Done;
+        await Console.Error.WriteLineAsync(unfinished);
+        return ExitCode.Failed;
     }
 }

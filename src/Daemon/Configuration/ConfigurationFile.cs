@@ -87,6 +87,7 @@ public sealed class ConfigurationFile
             Threads = FileWith("threads").Number<int>("threads", "a whole number") ?? defaults.Threads,
             MessageBytesMaximum = (int)Math.Min(1 << 30, FileWith("messageBytesMaximum").Bytes("messageBytesMaximum") ?? defaults.MessageBytesMaximum),
             Role = FileWith("role").Text("role") ?? defaults.Role,
+            ShutdownWithin = FileWith("shutdownWithin").Duration("shutdownWithin") ?? defaults.ShutdownWithin,
             Kafka = ReadKafka(FileWith("kafka").Section("kafka")),
             Spool = ReadSpool(FileWith("spool")),
             Http = HttpReader.Read(FileWith("http").Section("http")),

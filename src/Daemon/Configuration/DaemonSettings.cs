@@ -50,9 +50,14 @@ public sealed record DaemonSettings
     /// <summary>What encodes. Where the settings have problems, the processor: dictionaries are read all the same, to find theirs.</summary>
     public EncoderChoice EncoderChoice =>
         new(Encoder == "cuda" && EncoderChoice.GpuProblem is not null ? EncoderDevice.Cpu : devices.GetValueOrDefault(Encoder, EncoderDevice.Cpu), precisions.GetValueOrDefault(Precision), Math.Clamp(Threads, 1, ThreadsMaximum));
+    /// <summary>From SIGTERM to the end of the process: what is in work is finished within it. Kubernetes kills after 30 seconds unless terminationGracePeriodSeconds says otherwise.</summary>
+    public TimeSpan ShutdownWithin { get; init; } = TimeSpan.FromSeconds(25);
+
+    public static readonly TimeSpan ShutdownWithinMaximum = TimeSpan.FromHours(1);
 
     public IEnumerable<string> Problems()
     {
+        if (ShutdownWithin < TimeSpan.FromSeconds(1) || ShutdownWithin > ShutdownWithinMaximum) yield return $"shutdownWithin is {ShutdownWithin}. Use 00:00:01 to {ShutdownWithinMaximum}, some seconds less than the grace that the process is given (Kubernetes: 30 s); 00:00:25 is the default.";
         if (Alerts.EventLog.EventLogAddress.Problem(Log) is { } problem) yield return problem;
         if (Role is not ("watcher" or "reader")) yield return $"role is '{Role}'. Use watcher (consumes and decides; the default) or reader (API and pages over the log that watchers write).";
         else if (IsReader && Log.StartsWith("memory:", StringComparison.Ordinal)) yield return "role is reader, and log is memory:, which no other daemon writes to. Name the watchers' log.";

@@ -11,17 +11,22 @@ namespace DriftWatch.Ingest.Kafka;
 /// One thread polls, so that heartbeats go on while messages are analysed. Messages wait in a queue bounded by bytes; at the bound all partitions are paused.
 /// Offsets are the event log's: a partition begins where the reader says. What Kafka's group stores is for lag tools only.
 /// </remarks>
-public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<KafkaActivationSource> log) : IActivationSource, IDisposable
+/// <param name="hold">Is something away without which the reader cannot go on? Then the partitions are paused at once and polled on; what has been read stays, within its bound.</param>
+public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<KafkaActivationSource> log, Func<bool>? hold = null) : IActivationSource, IDisposable
 {
-    private static readonly TimeSpan pauseAfter = TimeSpan.FromSeconds(10);
+    /// <summary>Long before the group would take the partitions from a member that does not poll.</summary>
+    private readonly TimeSpan pauseAfter = TimeSpan.FromSeconds(Math.Min(10, options.PollWithin.TotalSeconds / 4));
     private static readonly TimeSpan pollTimeout = TimeSpan.FromMilliseconds(100);
 
     /// <summary>A daemon that was asleep hears within a heartbeat that the partition is another's; one that is right loses this much time.</summary>
     private static readonly TimeSpan retakeAfter = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan watermarkTimeout = TimeSpan.FromSeconds(2);
 
-    /// <summary>How long a rebalance waits for the reader; Kafka's max.poll.interval.ms is five minutes.</summary>
-    private static readonly TimeSpan rebalanceTimeout = TimeSpan.FromMinutes(4);
+    /// <summary>How long a rebalance waits for the reader. Behind that it goes on without: a partition that is taken away is cut off by the event log's fence, one that is given begins when the reader says where.</summary>
+    private readonly TimeSpan rebalancePatience = TimeSpan.FromSeconds(Math.Min(10, options.PollWithin.TotalSeconds / 4));
+
+    /// <summary>For the last word with the group; without it the group finds out by the session's timeout.</summary>
+    private static readonly TimeSpan closePatience = TimeSpan.FromSeconds(8);
 
     private readonly Channel<Queued> queue = Channel.CreateUnbounded<Queued>(new() { SingleReader = true, SingleWriter = true });
     private readonly ConcurrentQueue<Action<IConsumer<byte[]?, byte[]?>>> commands = new();
@@ -34,10 +39,14 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     private readonly ConcurrentDictionary<int, long> ends = new();
     private readonly Dictionary<int, (long Offset, Dictionary<int, long>? Until)> postponed = [];
     private readonly Dictionary<int, long> givenUp = [];
+    private readonly Dictionary<int, CancellationTokenSource> held = [];
+
+    // Assigned, and the reader has not said yet where to begin: nothing is read of them.
+    private readonly Dictionary<int, PartitionAssigned> unbegun = [];
     private readonly AutoResetEvent room = new(false);
     private long bytesQueued;
     private long fullSince;
-    private bool paused;
+    private bool paused, holding;
 
     // Partitions that came since the pause are not paused yet.
     private bool assignedSincePause;
@@ -57,12 +66,15 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
 
     public async IAsyncEnumerable<SourceEvent> ReadAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stopping)
     {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        // Not linked: while the reader finishes its last message the group must not give its partition to another.
+        using var stop = new CancellationTokenSource();
         var polling = Task.Factory.StartNew(() => Poll(stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         try
         {
             await foreach (var queued in queue.Reader.ReadAllAsync(stopping))
             {
+                // With a queue that is never empty reading would never end.
+                stopping.ThrowIfCancellationRequested();
                 if (Interlocked.Add(ref bytesQueued, -queued.Bytes) < options.BytesInFlight) room.Set();
                 if (queued.Event is null or MessageReceived && queued.Generation != GenerationOf(queued.Partition)) continue;
                 if (queued.Event is { } happened) yield return happened;
@@ -72,7 +84,14 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
         finally
         {
             await stop.CancelAsync();
-            await polling;
+            try
+            {
+                await polling.WaitAsync(closePatience, CancellationToken.None);
+            }
+            catch (TimeoutException)
+            {
+                LogNotLeft();
+            }
         }
     }
 
@@ -129,7 +148,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
             consumer.Subscribe(options.Topic);
             try
             {
-                while (!stopping.IsCancellationRequested) PollOnce(consumer, stopping);
+                while (!stopping.IsCancellationRequested) PollOnce(consumer);
             }
             finally
             {
@@ -149,11 +168,12 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
         ? new InvalidOperationException($"kafka.settings.group.instance.id '{options.Settings.GetValueOrDefault("group.instance.id")}' is used by another daemon of group {options.Group} too, and Kafka has shut this one out. Give each daemon its own, as in ${{HOSTNAME}}. If none uses it, Kafka was away while this daemon joined: start it again", fenced)
         : error;
 
-    private void PollOnce(IConsumer<byte[]?, byte[]?> consumer, CancellationToken stopping)
+    private void PollOnce(IConsumer<byte[]?, byte[]?> consumer)
     {
         RunCommands(consumer);
         ReleasePostponed(consumer);
-        RetakeGivenUp(consumer, stopping);
+        RetakeGivenUp();
+        Begin(consumer);
         if (!HasRoom(consumer)) return;
         ConsumeResult<byte[]?, byte[]?>? result;
         try
@@ -167,7 +187,8 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
             return;
         }
         RememberEnds(consumer);
-        if (result is null) return;
+        // Not where the reader will begin: what was fetched before it could be paused.
+        if (result is null || unbegun.ContainsKey(result.Partition.Value)) return;
         if (result.IsPartitionEOF)
         {
             // Markers of transactions and what compaction took have offsets and no messages: the last message does not show that the end is reached.
@@ -202,25 +223,32 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     /// </summary>
     private bool HasRoom(IConsumer<byte[]?, byte[]?> consumer)
     {
+        var away = hold?.Invoke() ?? false;
+        if (away != holding)
+        {
+            holding = away;
+            if (away) LogHolding(Interlocked.Read(ref bytesQueued));
+            else LogGoingOn();
+        }
         if (paused)
         {
-            if (Interlocked.Read(ref bytesQueued) > options.BytesInFlight / 2)
+            if (away || Interlocked.Read(ref bytesQueued) > options.BytesInFlight / 2)
             {
                 if (assignedSincePause) consumer.Pause(consumer.Assignment);
                 assignedSincePause = false;
                 return true;
             }
-            consumer.Resume(consumer.Assignment.Where(assigned => !postponed.ContainsKey(assigned.Partition.Value) && !givenUp.ContainsKey(assigned.Partition.Value)));
+            consumer.Resume(consumer.Assignment.Where(assigned => IsRead(assigned.Partition.Value)));
             (paused, fullSince) = (false, 0);
             return true;
         }
-        if (Interlocked.Read(ref bytesQueued) < options.BytesInFlight)
+        if (!away && Interlocked.Read(ref bytesQueued) < options.BytesInFlight)
         {
             fullSince = 0;
             return true;
         }
         if (fullSince == 0) fullSince = Stopwatch.GetTimestamp();
-        if (Stopwatch.GetElapsedTime(fullSince) < pauseAfter)
+        if (!away && Stopwatch.GetElapsedTime(fullSince) < pauseAfter)
         {
             room.WaitOne(pollTimeout);
             return false;
@@ -228,6 +256,45 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
         consumer.Pause(consumer.Assignment);
         return paused = true;
     }
+
+    private bool IsRead(int partition) => !postponed.ContainsKey(partition) && !givenUp.ContainsKey(partition) && !unbegun.ContainsKey(partition);
+
+    /// <summary>The group has not taken it away: it is ours, and is begun anew behind what is stored now.</summary>
+    private void RetakeGivenUp()
+    {
+        foreach (var partition in givenUp.Where(entry => Stopwatch.GetElapsedTime(entry.Value) >= retakeAfter).Select(entry => entry.Key).ToArray())
+        {
+            givenUp.Remove(partition);
+            unbegun[partition] = Give(partition);
+        }
+    }
+
+    /// <summary>Reads where the reader has said it meanwhile.</summary>
+    private void Begin(IConsumer<byte[]?, byte[]?> consumer)
+    {
+        foreach (var (partition, assigned) in unbegun.ToArray())
+        {
+            // Assigning resumes; until the client has taken this up there is nothing to pause.
+            if (!consumer.Assignment.Exists(mine => mine.Partition.Value == partition)) continue;
+            consumer.Pause([new(options.Topic, partition)]);
+            if (!assigned.Begin.IsCompleted) continue;
+            var begin = assigned.Begin.GetAwaiter().GetResult();
+            try
+            {
+                consumer.Seek(new(options.Topic, partition, OffsetOf(begin)));
+            }
+            catch (KafkaException error) when (error.Error.Code == ErrorCode.Local_State)
+            {
+                continue;   // The client is still taking the assignment up.
+            }
+            unbegun.Remove(partition);
+            read[partition] = begin ?? 0;
+            LogAssigned(partition, begin?.ToString() ?? options.Start);
+            if (!paused) consumer.Resume([new(options.Topic, partition)]);
+        }
+    }
+
+    private Offset OffsetOf(long? begin) => begin is { } offset ? new Offset(offset) : options.Start == "end" ? Offset.End : Offset.Beginning;
 
     private void ReleasePostponed(IConsumer<byte[]?, byte[]?> consumer)
     {
@@ -239,17 +306,6 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
             if (!until.All(other => postponed.ContainsKey(other.Key) || read.GetValueOrDefault(other.Key) >= other.Value)) continue;
             postponed.Remove(partition);
             consumer.Seek(new(options.Topic, partition, offset));
-            if (!paused) consumer.Resume([new(options.Topic, partition)]);
-        }
-    }
-
-    /// <summary>The group has not taken it away: it is ours, and is begun anew behind what is stored now.</summary>
-    private void RetakeGivenUp(IConsumer<byte[]?, byte[]?> consumer, CancellationToken stopping)
-    {
-        foreach (var partition in givenUp.Where(entry => Stopwatch.GetElapsedTime(entry.Value) >= retakeAfter).Select(entry => entry.Key).ToArray())
-        {
-            givenUp.Remove(partition);
-            consumer.Seek(Assigned(new(options.Topic, partition), stopping));
             if (!paused) consumer.Resume([new(options.Topic, partition)]);
         }
     }
@@ -296,47 +352,79 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
                 // Errors come here too; notices of a broker that is away would fill the log.
                 if (message.Level <= SyslogLevel.Warning) LogClient(message.Message);
             })
-            .SetPartitionsAssignedHandler((_, partitions) => partitions.ConvertAll(partition => Assigned(partition, stopping)))
-            .SetPartitionsRevokedHandler((_, partitions) => partitions.ForEach(partition => Revoked(partition.Partition.Value, stopping)))
-            .SetPartitionsLostHandler((_, partitions) => partitions.ForEach(partition => Revoked(partition.Partition.Value, stopping)))
+            .SetPartitionsAssignedHandler((_, partitions) => Assigned(partitions, stopping))
+            .SetPartitionsRevokedHandler((_, partitions) => Revoked(partitions.ConvertAll(partition => partition.Partition.Value), stopping))
+            .SetPartitionsLostHandler((_, partitions) => Revoked(partitions.ConvertAll(partition => partition.Partition.Value), stopping))
             .Build();
     }
 
-    private TopicPartitionOffset Assigned(TopicPartition partition, CancellationToken stopping)
+    private List<TopicPartitionOffset> Assigned(List<TopicPartition> partitions, CancellationToken stopping)
     {
-        stamps[partition.Partition.Value] = NextGeneration(partition.Partition.Value);
         assignedSincePause = true;
-        var assigned = new PartitionAssigned(partition.Partition.Value);
-        Enqueue(assigned, partition.Partition.Value, 0);
-        var begin = Wait(assigned.Begin, stopping);
-        read[partition.Partition.Value] = begin ?? 0;
-        ends[partition.Partition.Value] = 0;
-        LogAssigned(partition.Partition.Value, begin?.ToString() ?? options.Start);
-        return new(partition, begin is { } offset ? new Offset(offset) : options.Start == "end" ? Offset.End : Offset.Beginning);
+        var given = partitions.ConvertAll(partition => Give(partition.Partition.Value));
+        Wait(Task.WhenAll(given.Select(assigned => assigned.Begin)), stopping);
+        return given.ConvertAll(assigned =>
+        {
+            ends[assigned.Partition] = 0;
+            read[assigned.Partition] = 0;
+            if (!assigned.Begin.IsCompletedSuccessfully)
+            {
+                unbegun[assigned.Partition] = assigned;
+                if (!stopping.IsCancellationRequested) LogUnbegun(assigned.Partition);
+                // Where least is fetched in vain.
+                return new TopicPartitionOffset(options.Topic, assigned.Partition, Offset.End);
+            }
+            var begin = assigned.Begin.GetAwaiter().GetResult();
+            read[assigned.Partition] = begin ?? 0;
+            LogAssigned(assigned.Partition, begin?.ToString() ?? options.Start);
+            return new TopicPartitionOffset(options.Topic, assigned.Partition, OffsetOf(begin));
+        });
     }
 
-    private void Revoked(int partition, CancellationToken stopping)
+    private PartitionAssigned Give(int partition)
     {
         stamps[partition] = NextGeneration(partition);
-        postponed.Remove(partition);
-        givenUp.Remove(partition);
-        ends.TryRemove(partition, out _);
-        var revoked = new PartitionRevoked(partition);
-        Enqueue(revoked, partition, 0);
-        Wait(revoked.Done.ContinueWith(_ => (long?)null, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default), stopping);
-        LogRevoked(partition);
+        var assigned = new PartitionAssigned(partition) { Lost = (held[partition] = new()).Token };
+        Enqueue(assigned, partition, 0);
+        return assigned;
     }
 
-    /// <summary>The reader's answer, on the polling thread: a rebalance must not go on before it.</summary>
-    private static long? Wait(Task<long?> answer, CancellationToken stopping)
+    private void Revoked(List<int> partitions, CancellationToken stopping)
+    {
+        var taken = partitions.ConvertAll(partition =>
+        {
+            stamps[partition] = NextGeneration(partition);
+            postponed.Remove(partition);
+            givenUp.Remove(partition);
+            unbegun.Remove(partition);
+            ends.TryRemove(partition, out _);
+            var revoked = new PartitionRevoked(partition);
+            Enqueue(revoked, partition, 0);
+            // Behind the event: a reader that leaves its work for this finds it next. Not on this thread: the reader would go on in it.
+            if (held.Remove(partition, out var mine)) _ = mine.CancelAsync();
+            return revoked;
+        });
+        var inTime = Wait(Task.WhenAll(taken.Select(revoked => revoked.Done)), stopping);
+        foreach (var partition in partitions)
+            if (inTime) LogRevoked(partition);
+            else LogRevokedInWork(partition);
+    }
+
+    /// <summary>The reader's answer, on the polling thread: a rebalance should not go on before it, and does if it takes too long, since a group that waits reads nothing.</summary>
+    private bool Wait(Task answer, CancellationToken stopping)
     {
         try
         {
-            return answer.WaitAsync(rebalanceTimeout, stopping).GetAwaiter().GetResult();
+            answer.WaitAsync(rebalancePatience, stopping).GetAwaiter().GetResult();
+            return true;
         }
         catch (OperationCanceledException)
         {
-            return null;   // Stopping: nobody reads any more.
+            return true;   // Stopping: nobody reads any more.
+        }
+        catch (TimeoutException)
+        {
+            return false;
         }
     }
 
@@ -345,6 +433,21 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
 
     [LoggerMessage(LogLevel.Information, "Partition {Partition} revoked; its open windows are dropped and belong to its next owner")]
     private partial void LogRevoked(int partition);
+
+    [LoggerMessage(LogLevel.Warning, "Partition {Partition} was taken away while a message was in work; what that would still store is refused by the event log if another daemon has gone on")]
+    private partial void LogRevokedInWork(int partition);
+
+    [LoggerMessage(LogLevel.Warning, "Partition {Partition} assigned; it is not read until the event log has said where to begin")]
+    private partial void LogUnbegun(int partition);
+
+    [LoggerMessage(LogLevel.Warning, "Reading from Kafka pauses while something is away; the group is kept, and {Bytes} bytes that were read wait")]
+    private partial void LogHolding(long bytes);
+
+    [LoggerMessage(LogLevel.Information, "Reading from Kafka goes on")]
+    private partial void LogGoingOn();
+
+    [LoggerMessage(LogLevel.Warning, "Kafka did not answer when the group was left; it gives the partitions to others after session.timeout.ms")]
+    private partial void LogNotLeft();
 
     [LoggerMessage(LogLevel.Information, "Partition {Partition} waits at offset {Offset} until the other partitions are read: its windows have no baseline yet")]
     private partial void LogPostponed(int partition, long offset);

@@ -19,6 +19,17 @@ public sealed record KafkaOptions
     /// <summary>Any librdkafka setting, passed on as written: <c>bootstrap.servers</c>, <c>security.protocol</c>, <c>sasl.password</c>, …</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
+    /// <summary>How long the client keeps a message that it cannot deliver; what is to arrive is sent again behind that.</summary>
+    public TimeSpan DeliveryWithin => Milliseconds("message.timeout.ms") ?? Milliseconds("delivery.timeout.ms") ?? deliveryWithin;
+
+    /// <summary>A member of the group that does not poll for this long loses its partitions.</summary>
+    public TimeSpan PollWithin => Milliseconds("max.poll.interval.ms") ?? pollWithin;
+
+    // Kafka's own default for messages is five minutes: with 503 after ten seconds, and repeats, the client's queue would grow meanwhile.
+    private static readonly TimeSpan deliveryWithin = TimeSpan.FromSeconds(30), pollWithin = TimeSpan.FromMinutes(5);
+
+    private TimeSpan? Milliseconds(string setting) => Settings.TryGetValue(setting, out var text) && int.TryParse(text, out var value) && value > 0 ? TimeSpan.FromMilliseconds(value) : null;
+
     private const long BytesInFlightMaximum = 1L << 30;
 
     // What the daemon's promises rest on; setting them by hand would break exactly-once in silence.

@@ -20,6 +20,7 @@ public sealed partial class KafkaProducer : IDeadLetters, IIntake, IDisposable
     {
         (this.options, this.log) = (options, log);
         var config = new ProducerConfig(options.Settings.ToDictionary()) { Acks = Acks.All, EnableIdempotence = true };
+        config.MessageTimeoutMs ??= (int)options.DeliveryWithin.TotalMilliseconds;
         // A refused message may be as large as Kafka lets messages be; what the topic takes is the broker's to say.
         config.MessageMaxBytes ??= (int)Math.Min(1_000_000_000L, Math.Max(64L << 20, messageBytesMaximum + (1L << 20)));
         producer = new ProducerBuilder<byte[]?, byte[]>(config).SetLogHandler((_, message) =>
@@ -81,7 +82,8 @@ public sealed partial class KafkaProducer : IDeadLetters, IIntake, IDisposable
         // The container disposes it once for each port that it is registered under.
         if (disposed) return;
         disposed = true;
-        producer.Flush(TimeSpan.FromSeconds(10));
+        // Whoever sends waits for the answer: what is still here was given up.
+        producer.Flush(TimeSpan.FromSeconds(1));
         producer.Dispose();
     }
 

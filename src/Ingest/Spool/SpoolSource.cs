@@ -49,6 +49,10 @@ public sealed class SpoolSource : IActivationSource, IIntake, IDeadLetters, IDis
             arrived.Writer.TryWrite(true);
             return (0, offset);
         }
+        catch (SqliteException error) when (IsTransient(error))
+        {
+            throw new IntakeFullException($"The spool does not take the batch: {error.Message} Try again later");
+        }
         finally
         {
             gate.Release();
@@ -81,6 +85,10 @@ public sealed class SpoolSource : IActivationSource, IIntake, IDeadLetters, IDis
             Execute("DELETE FROM inbox WHERE message <= $before", ("$before", openFrom));
             deletedBefore = openFrom;
         }
+        catch (SqliteException error) when (IsTransient(error))
+        {
+            // What is not deleted now is deleted with the next.
+        }
         finally
         {
             gate.Release();
@@ -112,6 +120,9 @@ public sealed class SpoolSource : IActivationSource, IIntake, IDeadLetters, IDis
         connection.Dispose();
         gate.Dispose();
     }
+
+    /// <summary>A lock that somebody holds, a disk that is full or does not answer.</summary>
+    private static bool IsTransient(SqliteException error) => error.SqliteErrorCode is 5 or 6 or 10 or 13;
 
     private async Task<RawMessage?> NextAsync(long from, CancellationToken stopping)
     {

@@ -1,5 +1,8 @@
 using DriftWatch.Alerts.EventLog;
+using DriftWatch.Alerts.Faults;
+using DriftWatch.Alerts.Metrics;
 using DriftWatch.Support;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DriftWatch.Alerts.Tests.EventLog;
 
@@ -127,8 +130,9 @@ public sealed class PostgresEventLogTests : EventLogContract, IClassFixture<Real
     public async Task A_server_that_is_stopped_and_started_is_waited_for_and_nothing_is_lost_or_doubled()
     {
         using var opened = Open();
-        var waits = new System.Collections.Concurrent.ConcurrentQueue<TimeSpan>();
-        var patient = new PatientEventLog(opened.Log, opened.Checkpoints, TimeProvider.System, (_, wait) => waits.Enqueue(wait));
+        using var metrics = new WatchMetrics(new(), TimeProvider.System);
+        var store = new Dependency("event log", StoreFault.IsTransient, new(), metrics, TimeProvider.System, NullLogger.Instance);
+        var patient = new PatientEventLog(opened.Log, opened.Checkpoints, store);
         await patient.AppendAsync(Stream, -1, Events("a", "b"), default);
         using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         await using var subscription = patient.SubscribeAsync(0, stop.Token).GetAsyncEnumerator(stop.Token);
@@ -137,12 +141,13 @@ public sealed class PostgresEventLogTests : EventLogContract, IClassFixture<Real
         postgres.Stop("immediate");
         await Assert.ThrowsAnyAsync<Npgsql.NpgsqlException>(() => opened.Log.AppendAsync(Stream, 1, Events("c"), default));
         var (append, next) = (patient.AppendAsync(Stream, 1, Events("c"), stop.Token), NextAsync(subscription));
-        while (waits.IsEmpty) await Task.Delay(20, stop.Token);
+        while (store.Away is null) await Task.Delay(20, stop.Token);
         Assert.False(append.IsCompleted);
         postgres.Start();
 
         Assert.Equal(2, await append);
         Assert.Equal("c", await next);
+        Assert.Null(store.Away);
         Assert.Equal(["a", "b", "c"], await NamesAsync(patient.ReadAllAsync(0, default)));
         await patient.WriteAsync("mail", 3, default);
         Assert.Equal(3, await patient.ReadAsync("mail", default));
@@ -181,7 +186,8 @@ public sealed class PostgresEventLogTests : EventLogContract, IClassFixture<Real
     public async Task What_waiting_does_not_mend_is_not_waited_for()
     {
         using var opened = Open();
-        var patient = new PatientEventLog(opened.Log, opened.Checkpoints, TimeProvider.System, (error, _) => throw new InvalidOperationException("it waited", error));
+        using var metrics = new WatchMetrics(new(), TimeProvider.System);
+        var patient = new PatientEventLog(opened.Log, opened.Checkpoints, new("event log", error => StoreFault.IsTransient(error) ? throw new InvalidOperationException("it waited", error) : false, new(), metrics, TimeProvider.System, NullLogger.Instance));
         await patient.AppendAsync(Stream, -1, Events("a"), default);
 
         await Assert.ThrowsAsync<WrongRevisionException>(() => patient.AppendAsync(Stream, -1, Events("b"), default));

@@ -1,4 +1,5 @@
 using DriftWatch.Alerts.EventLog;
+using DriftWatch.Alerts.Metrics;
 using DriftWatch.Alerts.Sinks;
 using DriftWatch.Analysis.Activations;
 using DriftWatch.Support;
@@ -7,11 +8,14 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace DriftWatch.Alerts.Tests.Sinks;
 
 /// <summary>Two daemons, one log, one sink.</summary>
-public sealed class AlertPublisherTests
+public sealed class AlertPublisherTests : IDisposable
 {
+    private readonly WatchMetrics metrics = new(new(), TimeProvider.System);
     private readonly InMemoryEventLog log = new();
     private readonly MemoryLeases leases = new();
     private readonly ListedSink sink = new();
+
+    public void Dispose() => metrics.Dispose();
 
     [Fact]
     public async Task Of_an_alert_over_several_partitions_people_hear_one_beginning_and_one_end_under_one_id()
@@ -65,7 +69,7 @@ public sealed class AlertPublisherTests
     public async Task A_daemon_that_loses_its_lease_stops_sending_until_it_has_it_again()
     {
         using var lost = new LosableLeases();
-        using var publisher = new AlertPublisher(log, log, lost, sink, TimeProvider.System, NullLogger<AlertPublisher>.Instance);
+        using var publisher = Publisher(log, lost);
         await publisher.StartAsync(default);
         await AppendAsync(Raised("a", 0));
         await sink.UntilAsync(1);
@@ -80,9 +84,12 @@ public sealed class AlertPublisherTests
         await publisher.StopAsync(default);
     }
 
+    private AlertPublisher Publisher(ICheckpoints checkpoints, ILeases leases) => new(
+        log, checkpoints, leases, sink, new("alert sink", _ => false, new(), metrics, TimeProvider.System, NullLogger.Instance), default, NullLogger<AlertPublisher>.Instance);
+
     private async Task<AlertPublisher> StartAsync(ICheckpoints? checkpoints = null)
     {
-        var publisher = new AlertPublisher(log, checkpoints ?? log, leases, sink, TimeProvider.System, NullLogger<AlertPublisher>.Instance);
+        var publisher = Publisher(checkpoints ?? log, leases);
         await publisher.StartAsync(default);
         return publisher;
     }

@@ -17,28 +17,35 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace DriftWatch.Daemon.Tests.Simulation;
 
 /// <summary>A dictionary of 16 features in 8 dimensions, an approved version and one that fires other features, over a few partitions.</summary>
-internal sealed class SmallWorld
+internal sealed class SmallWorld(int windowRows = 200, int baselineRows = 600)
 {
     private const int Width = 8;
     private const int Features = 16;
     private static readonly DateTimeOffset start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
-    public Catalog Catalog { get; } = MakeCatalog();
+    public Catalog Catalog { get; } = MakeCatalog(windowRows, baselineRows);
 
     /// <summary>Messages of all versions, each version on one partition as keyed messages are, with refused ones and jumps of time between them.</summary>
-    public static IReadOnlyList<IReadOnlyList<RawMessage>> Traffic(Random random, int partitions)
+    public static IReadOnlyList<IReadOnlyList<RawMessage>> Traffic(Random random, int partitions) => Traffic(random, partitions, messages: 40, garbageOneIn: 8).Partitions;
+
+    /// <param name="messages">Of each version.</param>
+    /// <param name="garbageOneIn">How many messages there are to a refused one; 0: none is refused.</param>
+    /// <returns>Also where the messages of the approved version, which are the first, end in each partition.</returns>
+    public static (IReadOnlyList<IReadOnlyList<RawMessage>> Partitions, IReadOnlyList<int> BaseEnds) Traffic(Random random, int partitions, int messages, int garbageOneIn)
     {
-        var messages = Enumerable.Range(0, partitions).Select(_ => new List<RawMessage>()).ToArray();
+        var sent = Enumerable.Range(0, partitions).Select(_ => new List<RawMessage>()).ToArray();
+        var baseEnds = new int[partitions];
         foreach (var (version, home) in new[] { ("base", 0), ("good", random.Next(partitions)), ("bad", random.Next(partitions)) })
         {
-            for (var i = 0; i < 40; i++)
+            for (var i = 0; i < messages; i++)
             {
-                Add(messages, home, Message(random, version, start.AddMinutes(i)));
-                if (random.Next(8) == 0) Add(messages, random.Next(partitions), [1, 2, 3]);
-                if (random.Next(40) == 0) Add(messages, home, Message(random, version, start.AddDays(i)));
+                Add(sent, home, Message(random, version, start.AddMinutes(i)));
+                if (garbageOneIn > 0 && random.Next(garbageOneIn) == 0) Add(sent, random.Next(partitions), [1, 2, 3]);
+                if (random.Next(messages) == 0) Add(sent, home, Message(random, version, start.AddDays(i)));
             }
+            if (version == "base") baseEnds = [.. sent.Select(partition => partition.Count)];
         }
-        return messages;
+        return (sent, baseEnds);
     }
 
     /// <summary>One run of the loop, to the end of the traffic or to the crash.</summary>
@@ -48,7 +55,7 @@ internal sealed class SmallWorld
         using var metrics = new WatchMetrics(register, TimeProvider.System);
         var watcher = new DriftWatcher(
             source, House.DecoderFor(Catalog, 1 << 20), Catalog, new(log, Catalog, snapshots), box, metrics, new(TimeProvider.System), TimeProvider.System, NullLogger<DriftWatcher>.Instance);
-        await watcher.RunAsync(TestContext.Current.CancellationToken);
+        await watcher.RunAsync(TestContext.Current.CancellationToken, TestContext.Current.CancellationToken);
     }
 
     /// <summary>Everything that is stored but for the order between streams, which two partitions do not fix.</summary>
@@ -83,7 +90,7 @@ internal sealed class SmallWorld
         return file.ToArray();
     }
 
-    private static Catalog MakeCatalog()
+    private static Catalog MakeCatalog(int windowRows, int baselineRows)
     {
         var encoder = new float[Width * Features];
         var decoder = new float[Width * Features];
@@ -109,7 +116,7 @@ internal sealed class SmallWorld
         [
             new HazardFeatures(new([12], Within.Token), 0.05, 5, null, null),
             new HazardFeatures(new([12, 14], Within.Sequence), 0.05, null, null, null),
-        ]), 20, 2);
+        ]), windowRows / 10, 2);
         return new("catalog", "{}",
         [
             new()
@@ -118,9 +125,9 @@ internal sealed class SmallWorld
                 Hook = "h",
                 Space = new("s", new ReferenceEncoder(sae), FeatureLabels.None),
                 Transform = new IdentityTransform(Width),
-                Baseline = new(new("m", "base", "h"), 600, 1000),
+                Baseline = new(new("m", "base", "h"), baselineRows, 1000),
                 Hazards = [hazard],
-                Windows = new() { Rows = 200, Length = TimeSpan.FromHours(2) },
+                Windows = new() { Rows = windowRows, Length = TimeSpan.FromHours(2) },
                 Detection = new() { SequencesMinimum = 10 },
             },
         ]);

@@ -36,6 +36,43 @@ public sealed class KafkaRebalanceTests : OnMockKafka
     }
 
     [Fact]
+    public async Task A_reader_that_says_late_where_to_begin_keeps_its_partition_and_is_read_from_there()
+    {
+        await CreateAsync(10);
+        var options = Topics.Options(Servers);
+        // A member that does not poll for this long loses its partitions; the reader takes longer.
+        var poll = new Dictionary<string, string>(options.Settings, StringComparer.Ordinal) { ["max.poll.interval.ms"] = "6000" };
+        await using var reader = new SourceReader(options with { Settings = poll });
+        var assigned = Assert.IsType<PartitionAssigned>(await reader.NextAsync());
+
+        await Task.Delay(TimeSpan.FromSeconds(8), TestContext.Current.CancellationToken);
+        assigned.BeginAt(4);
+
+        Assert.Equal(["0:4", "0:5", "0:6"], (await reader.MessagesAsync(3)).Select(Topics.Text));
+        Assert.False(assigned.Lost.IsCancellationRequested);
+    }
+
+    [Fact]
+    public async Task What_is_done_for_a_partition_is_told_when_it_is_taken_away()
+    {
+        await CreateAsync(5, 5);
+        await using var first = new SourceReader(Topics.Options(Servers));
+        var held = new List<PartitionAssigned>();
+        while (held.Count < 2)
+        {
+            var happened = await first.NextAsync();
+            if (happened is PartitionAssigned assigned) held.Add(assigned);
+            SourceReader.Answer(happened);
+        }
+        await using var second = new SourceReader(Topics.Options(Servers));
+        var joining = second.NextAsync();
+
+        await AnswerUntilAsync(first, () => joining.IsCompleted);
+
+        Assert.Contains(held, assigned => assigned.Lost.IsCancellationRequested);
+    }
+
+    [Fact]
     public async Task A_partition_that_was_given_up_is_silent_until_the_group_has_not_taken_it_away_and_then_begins_where_the_log_says()
     {
         await CreateAsync(300, 300);

@@ -3,40 +3,8 @@ using DriftWatch.Alerts.EventLog;
 
 namespace DriftWatch.Daemon.Tests.Simulation;
 
-public sealed class CrashTests
+public sealed class SmallWorldTests
 {
-    public static TheoryData<int> Seeds => [.. Enumerable.Range(0, 60)];
-
-    [Theory, MemberData(nameof(Seeds))]
-    public async Task Any_number_of_crashes_leaves_the_same_log(int seed)
-    {
-        var random = new Random(seed);
-        var world = new SmallWorld();
-        var traffic = SmallWorld.Traffic(random, partitions: 1 + random.Next(3));
-        var undisturbed = new InMemoryEventLog();
-        await world.RunAsync(undisturbed, new ScriptedPartitions(traffic, new(seed)), new());
-
-        var log = new InMemoryEventLog();
-        var box = new DeadLetterBox();
-        for (var crashes = 0; ; crashes++)
-        {
-            // Ever later, so that the run comes to its end.
-            var crashing = new CrashingLog(log, crashAt: random.Next(1 + crashes), afterStoring: random.Next(2) == 0);
-            try
-            {
-                await world.RunAsync(crashing, new ScriptedPartitions(traffic, new(seed + 1000 * crashes), reread: random.Next(3)), box);
-                break;
-            }
-            catch (CrashException)
-            {
-            }
-        }
-
-        Assert.Equal(await SmallWorld.ContentAsync(undisturbed), await SmallWorld.ContentAsync(log));
-        // Each refused message reached the dead letters, maybe more than once.
-        Assert.Equal(traffic.Sum(partition => partition.Count(message => message.Value.Length == 3)), box.Letters.Select(letter => (letter.Partition, letter.Offset)).Distinct().Count());
-    }
-
     [Fact]
     public async Task The_world_of_these_tests_has_alerts_to_lose()
     {
