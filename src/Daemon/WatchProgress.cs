@@ -9,7 +9,9 @@ public sealed class WatchProgress(TimeProvider time, params IReadOnlyList<Depend
     /// <summary>One message, its windows and their append take milliseconds to seconds. A store that is slow is still moving within this.</summary>
     public static readonly TimeSpan StuckAfter = TimeSpan.FromMinutes(2);
 
-    private long began;
+    private const long Idle = long.MinValue;
+
+    private long began = Idle;
     private volatile bool ready, stopping;
 
     /// <summary>What the loop waits for, the longest first; null: nothing is away.</summary>
@@ -24,7 +26,7 @@ public sealed class WatchProgress(TimeProvider time, params IReadOnlyList<Depend
 
     /// <summary>Time that passed while a dependency was known to be away does not count, and begins anew when it is back.</summary>
     public bool IsStuck =>
-        Interlocked.Read(ref began) is var since && since != 0 && time.GetElapsedTime(since) > StuckAfter
+        Interlocked.Read(ref began) is var since && since != Idle && time.GetElapsedTime(since) > StuckAfter
         && Away is null && needs.All(need => need.BackFor is not { } back || back > StuckAfter);
 
     public void Ready() => ready = true;
@@ -40,6 +42,6 @@ public sealed class WatchProgress(TimeProvider time, params IReadOnlyList<Depend
 
     private sealed class Step(WatchProgress progress) : IDisposable
     {
-        public void Dispose() => Interlocked.Exchange(ref progress.began, 0);
+        public void Dispose() => Interlocked.Exchange(ref progress.began, Idle);
     }
 }

@@ -7,6 +7,8 @@ namespace DriftWatch.Alerts.EventLog;
 /// <remarks>Asking again is safe: an append that was stored and not answered, or not in time, is recognised by its ids. The loop stands meanwhile and reads nothing on, so memory does not grow.</remarks>
 public sealed class PatientEventLog(IEventLog log, ICheckpoints checkpoints, Dependency store) : IEventLog, ICheckpoints
 {
+    private static readonly TimeSpan quietMaximum = TimeSpan.FromMinutes(1);
+
     public async Task<long> AppendAsync(string stream, long expectedRevision, IReadOnlyList<NewEvent> events, CancellationToken stopping) =>
         await AskAsync(async token => await log.AppendAsync(stream, expectedRevision, events, token), stopping);
 
@@ -25,7 +27,7 @@ public sealed class PatientEventLog(IEventLog log, ICheckpoints checkpoints, Dep
 
     public IAsyncEnumerable<StoredEvent> ReadAllAsync(long afterPosition, CancellationToken stopping) => ReadAsync(log.ReadAllAsync, afterPosition, fact => fact.Position, stopping);
 
-    /// <remarks>Waiting for the next event may rightly take for ever and has no timeout here. When it fails, the read that follows says whether the log is away or back.</remarks>
+    /// <remarks>Waiting for the next event may rightly take for ever. Whenever it fails, and once a minute in any case, a read with its timeout says whether the log is there: a subscription whose server is gone can look like a quiet one.</remarks>
     public async IAsyncEnumerable<StoredEvent> SubscribeAsync(long afterPosition, [EnumeratorCancellation] CancellationToken stopping)
     {
         Exception? failed = null;
@@ -37,7 +39,9 @@ public sealed class PatientEventLog(IEventLog log, ICheckpoints checkpoints, Dep
                 afterPosition = fact.Position;
                 yield return fact;
             }
-            await using var events = log.SubscribeAsync(afterPosition, stopping).GetAsyncEnumerator(stopping);
+            using var quiet = store.Within(quietMaximum);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, quiet.Token);
+            await using var events = log.SubscribeAsync(afterPosition, either.Token).GetAsyncEnumerator(either.Token);
             while (await MovesAsync(events))
             {
                 afterPosition = events.Current.Position;
@@ -54,6 +58,10 @@ public sealed class PatientEventLog(IEventLog log, ICheckpoints checkpoints, Dep
             catch (Exception error) when (StoreFault.IsTransient(error))
             {
                 failed = error;
+                return false;
+            }
+            catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
+            {
                 return false;
             }
         }

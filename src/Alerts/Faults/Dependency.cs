@@ -71,6 +71,9 @@ public sealed partial class Dependency
         }
     }
 
+    /// <summary>A limit on the dependency's clock, for what is waited for outside of the pipeline.</summary>
+    public CancellationTokenSource Within(TimeSpan limit) => new(limit, time);
+
     public async Task AskAsync(Func<CancellationToken, Task> ask, CancellationToken stopping) => await AskAsync(async token =>
     {
         await ask(token);
