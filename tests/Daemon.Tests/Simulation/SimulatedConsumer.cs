@@ -39,7 +39,8 @@ internal sealed class SimulatedConsumer(SimulatedWorld world, SimulatedDaemon da
             if (!assigned.Begin.IsCompletedSuccessfully) return;
             mine.Next = Math.Max(world.Broker.Begins[partition], assigned.Begin.GetAwaiter().GetResult() ?? 0);
             world.Say($"daemon {daemon.Number} reads {partition} from {mine.Next}");
-        }));
+        }
+        ));
     }
 
     public void Revoke(int partition, Action released)
