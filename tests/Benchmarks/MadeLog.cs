@@ -51,7 +51,7 @@ internal static class MadeLog
     public static async Task WriteAsync(IEventLog log, int windows)
     {
         var random = new Random(1);
-        var made = Enumerable.Range(0, BaselineWindows + Templates).Select(_ => Window(random)).ToArray();
+        var made = Enumerable.Range(0, BaselineWindows + Templates).Select(_ => MadeWindow.Of(random, Features, Width, new(Rows, Length, Active, Topic, Skew: 6))).ToArray();
         var began = Stopwatch.GetTimestamp();
         var record = new WatchRecord(log, Catalog());
         await record.CatchUpAsync(default);
@@ -93,38 +93,4 @@ internal static class MadeLog
     private static readonly long[] revisions = new long[Monitors];
 
     private static DateTimeOffset End(int hour) => new DateTimeOffset(2010, 1, 1, 1, 0, 0, TimeSpan.Zero).AddHours(hour);
-
-    private static (WindowSummary Summary, float[] Profiles, SequenceFirings Firings) Window(Random random)
-    {
-        var builder = new SummaryBuilder(Features, Width, [], []);
-        var codes = new SparseCodes();
-        var rowsND = new float[Length * Width];
-        var (row, values) = (new SortedSet<int>(), new float[Active]);
-        for (var sequence = 0; sequence < Rows / Length; sequence++)
-        {
-            codes.Clear();
-            for (var i = 0; i < rowsND.Length; i++) rowsND[i] = random.NextSingle() - 0.5f;
-            var topic = Enumerable.Range(0, Topic).Select(_ => Feature()).ToArray();
-            for (var n = 0; n < Length; n++)
-            {
-                row.Clear();
-                while (row.Count < Active) row.Add(random.Next(2) == 0 ? topic[random.Next(Topic)] : Feature());
-                for (var i = 0; i < Active; i++) values[i] = 0.5f + random.NextSingle();
-                codes.AddRow([.. row], values);
-            }
-            builder.AddSequence(rowsND, codes, 0, Length * Width / 12.0, (0.05 + 0.02 * random.NextDouble()) * Length * Width / 12.0);
-        }
-        return (builder.Build(), builder.Profiles(), builder.Firings);
-
-        // Few fire often, most seldom.
-        int Feature() => (int)(Features * Math.Pow(random.NextDouble(), 6));
-    }
-
-    private sealed class NoEncoder(SparseAutoencoder sae) : IEncoder
-    {
-        public SparseAutoencoder Dictionary => sae;
-        public string Description => "none";
-
-        public void Encode(ReadOnlySpan<float> rowsBD, SparseCodes codes) => throw new NotSupportedException("windows are made, not encoded");
-    }
 }

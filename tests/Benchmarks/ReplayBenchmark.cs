@@ -99,7 +99,7 @@ internal static class ReplayBenchmark
     private static async Task WriteAsync(IEventLog log, Catalog catalog, int windows, int features)
     {
         var random = new Random(1);
-        var templates = Enumerable.Range(0, Templates).Select(_ => Window(random, features)).ToArray();
+        var templates = Enumerable.Range(0, Templates).Select(_ => MadeWindow.Of(random, features, Width, new(Rows, Length, Active, Topic, Skew: 3))).ToArray();
         var record = new WatchRecord(log, catalog);
         var began = Stopwatch.GetTimestamp();
         for (var number = 0; number < windows; number++)
@@ -111,39 +111,5 @@ internal static class ReplayBenchmark
             await record.RecordAsync(record.Judge(closed, monitor), monitor, default);
         }
         Console.WriteLine($"recorded {windows} windows at {windows / Stopwatch.GetElapsedTime(began).TotalSeconds:0} windows/s");
-    }
-
-    private static (WindowSummary Summary, float[] Profiles, SequenceFirings Firings) Window(Random random, int features)
-    {
-        var builder = new SummaryBuilder(features, Width, [], []);
-        var codes = new SparseCodes();
-        var rowsND = new float[Length * Width];
-        var (row, values) = (new SortedSet<int>(), new float[Active]);
-        for (var sequence = 0; sequence < Rows / Length; sequence++)
-        {
-            codes.Clear();
-            for (var i = 0; i < rowsND.Length; i++) rowsND[i] = random.NextSingle() - 0.5f;
-            var topic = Enumerable.Range(0, Topic).Select(_ => Feature()).ToArray();
-            for (var n = 0; n < Length; n++)
-            {
-                row.Clear();
-                while (row.Count < Active) row.Add(random.Next(2) == 0 ? topic[random.Next(Topic)] : Feature());
-                for (var i = 0; i < Active; i++) values[i] = 0.5f + random.NextSingle();
-                codes.AddRow([.. row], values);
-            }
-            builder.AddSequence(rowsND, codes, 0, Length * Width / 12.0, (0.05 + 0.02 * random.NextDouble()) * Length * Width / 12.0);
-        }
-        return (builder.Build(), builder.Profiles(), builder.Firings);
-
-        // Few fire often, most seldom.
-        int Feature() => (int)(features * Math.Pow(random.NextDouble(), 3));
-    }
-
-    private sealed class NoEncoder(SparseAutoencoder sae) : IEncoder
-    {
-        public SparseAutoencoder Dictionary => sae;
-        public string Description => "none";
-
-        public void Encode(ReadOnlySpan<float> rowsBD, SparseCodes codes) => throw new NotSupportedException("windows are made, not encoded");
     }
 }

@@ -85,7 +85,7 @@ public static class Endpoints
         app.MapGet("/v1/monitors/{**rest}", async (string rest, HttpContext context) =>
         {
             rest = Unescaped(rest);
-            if (FeatureEndpoints.Answer(features, rest, context) is { } answer) return await answer;
+            if (FeatureEndpoints.TryAnswer(features, rest, context, out var answer)) return await answer;
             var id = rest.EndsWith("/windows", StringComparison.Ordinal) ? rest[..^"/windows".Length] : rest;
             var entries = register.Current.Monitors.Values.Where(entry => entry.Monitor.ToString() == id).ToArray();
             if (entries.Length == 0) return Results.Problem($"No window of '{id}' is stored. GET /v1/monitors lists what is.", statusCode: 404, title: "No such monitor");

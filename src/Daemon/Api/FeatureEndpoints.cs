@@ -11,16 +11,19 @@ public static class FeatureEndpoints
 {
     private const string All = "/features", History = "/history";
 
-    /// <summary>Null: the path asks for something else.</summary>
+    /// <summary>False: the path asks for something else.</summary>
     /// <param name="rest">Behind <c>/v1/monitors/</c>.</param>
-    public static Task<IResult>? Answer(FeatureDesk desk, string rest, HttpContext context)
+    public static bool TryAnswer(FeatureDesk desk, string rest, HttpContext context, out Task<IResult> answer)
     {
-        if (rest.EndsWith(All, StringComparison.Ordinal) && MonitorId.TryParse(rest[..^All.Length], out var monitor)) return TryAsync(() => NowAsync(desk, monitor, context));
-        if (!rest.EndsWith(History, StringComparison.Ordinal)) return null;
-        var path = rest[..^History.Length];
+        var path = rest.EndsWith(History, StringComparison.Ordinal) ? rest[..^History.Length] : "";
         var at = path.LastIndexOf(All + "/", StringComparison.Ordinal);
-        return at > 0 && MonitorId.TryParse(path[..at], out var watched) ? TryAsync(() => HistoryAsync(desk, watched, path[(at + All.Length + 1)..], context)) : null;
+        answer = rest.EndsWith(All, StringComparison.Ordinal) && MonitorId.TryParse(rest[..^All.Length], out var monitor) ? TryAsync(() => NowAsync(desk, monitor, context))
+            : at > 0 && MonitorId.TryParse(path[..at], out var watched) ? TryAsync(() => HistoryAsync(desk, watched, path[(at + All.Length + 1)..], context))
+            : notAsked;
+        return answer != notAsked;
     }
+
+    private static readonly Task<IResult> notAsked = Task.FromResult(Results.NotFound());
 
     private static async Task<IResult> NowAsync(FeatureDesk desk, MonitorId monitor, HttpContext context)
     {
