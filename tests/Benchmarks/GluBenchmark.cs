@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using DriftWatch.Analysis;
 using DriftWatch.Analysis.Encoding;
 
 namespace DriftWatch.Benchmarks;
@@ -14,9 +15,9 @@ internal static class GluBenchmark
         foreach (var (width, features) in new[] { (768, 24_576), (2304, 16_384) })
             foreach (var kind in new[] { AutoencoderKind.Standard, AutoencoderKind.JumpReLU, AutoencoderKind.TopK })
             {
-                var random = new Random(1);
+                var random = new FastRandom(1, 0);
                 var sae = Autoencoder(random, kind, width, features);
-                var rowsBD = EncodeBenchmark.Gaussians(random, 384 * width, 1);
+                var rowsBD = Gaussians(random, 384 * width, 1);
                 var (fast, plain) = (new CpuEncoder(sae, 1), new CpuEncoder(sae with { GluEncoderDF = [], GluBiasF = [] }, 1));
                 var some = rowsBD.AsSpan(0, ReferenceRows * width).ToArray();
                 var (expected, actual) = (new SparseCodes(), new SparseCodes());
@@ -44,17 +45,24 @@ internal static class GluBenchmark
         return codes.Rows / runs[runs.Count / 2];
     }
 
+    private static float[] Gaussians(FastRandom random, int count, double scale)
+    {
+        var values = new float[count];
+        foreach (ref var value in values.AsSpan()) value = (float)(scale * random.NextGaussian());
+        return values;
+    }
+
     // Columns of length 1, and a threshold that about so many pass once a gate around ½ has halved them.
-    private static SparseAutoencoder Autoencoder(Random random, AutoencoderKind kind, int width, int features) => new()
+    private static SparseAutoencoder Autoencoder(FastRandom random, AutoencoderKind kind, int width, int features) => new()
     {
         Kind = kind,
         Width = width,
         Features = features,
-        EncoderDF = EncodeBenchmark.Gaussians(random, width * features, 1 / Math.Sqrt(width)),
+        EncoderDF = Gaussians(random, width * features, 1 / Math.Sqrt(width)),
         DecoderFD = [],
         EncoderBiasF = new float[features],
         DecoderBiasD = new float[width],
-        GluEncoderDF = EncodeBenchmark.Gaussians(random, width * features, 1 / Math.Sqrt(width)),
+        GluEncoderDF = Gaussians(random, width * features, 1 / Math.Sqrt(width)),
         GluBiasF = new float[features],
         ThresholdF = kind == AutoencoderKind.JumpReLU ? [.. Enumerable.Repeat(1.6f, features)] : [],
         K = Active,

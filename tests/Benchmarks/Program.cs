@@ -1,11 +1,11 @@
 using DriftWatch.Benchmarks;
 using DriftWatch.Benchmarks.Detect;
+using DriftWatch.Benchmarks.Encode;
 
 switch (args)
 {
     case ["encode", .. var rest]:
-        EncodeBenchmark.Run(rest);
-        return 0;
+        return EncodeBenchmark.Run(rest);
     case ["glu", .. var rest]:
         GluBenchmark.Run(rest.Length > 0 ? int.Parse(rest[0], System.Globalization.CultureInfo.InvariantCulture) : 3);
         return 0;
@@ -27,7 +27,7 @@ switch (args)
     case ["history", .. var rest]:
         return await HistoryBenchmark.RunAsync(rest);
     default:
-        Console.Error.WriteLine("usage: bench encode [seconds for each measurement, default 3] [Vector512 | Vector256 | portable]");
+        Console.Error.WriteLine("usage: bench encode [options]; bench encode --help lists them");
         Console.Error.WriteLine("       bench glu [seconds for each measurement, default 3]");
         Console.Error.WriteLine("       bench judge [features, default 65536] [sequences of a window, default 500]");
         Console.Error.WriteLine("       bench replay [windows, default 300] [features, default 16384] [file to keep the made log in]");

@@ -15,9 +15,9 @@ internal sealed unsafe class PackedMap
     private readonly int sourceWidth;
     private readonly int targetWidth;
     private readonly int panels;
-    private readonly AlignedFloats panelsPDN;
-    private readonly AlignedFloats tile;
-    private AlignedFloats groupsGDM = new(0);
+    private readonly AlignedArray<float> panelsPDN;
+    private readonly AlignedArray<float> tile;
+    private AlignedArray<float> groupsGDM = new(0);
 
     public PackedMap(float[] aST, float[] bT)
     {

@@ -55,6 +55,12 @@ internal sealed class RowHits(int k, int groupSize = 0)
         return end;
     }
 
+    /// <summary>Raises <see cref="Cut"/> to the k-th largest so far, if there are more than <paramref name="slack"/> above k: often would cost more than it spares.</summary>
+    public void Tighten(int slack)
+    {
+        if (count > (long)k + slack) Prune();
+    }
+
     private static int FeatureOf(long key) => ~(int)(key >> 1) & int.MaxValue;
 
     private void MakeRoom()

@@ -1,5 +1,5 @@
-using System.Runtime.InteropServices;
 using DriftWatch.Analysis.Encoding;
+using DriftWatch.Analysis.Encoding.Screening;
 
 namespace DriftWatch.Analysis.Tests.Encoding;
 
@@ -7,6 +7,9 @@ namespace DriftWatch.Analysis.Tests.Encoding;
 public sealed class CpuEncoderTests
 {
     private static readonly AutoencoderKind[] fast = [.. Enum.GetValues<AutoencoderKind>().Where(kind => kind != AutoencoderKind.MatchingPursuit)];
+    // Screens are whole numbers and need instructions; without them the plain one says the same.
+    private static readonly (PanelKernel Kernel, ScreenKernel? Screen)[] Paths =
+        [.. PanelKernel.All.Select(kernel => (kernel, (ScreenKernel?)null)), .. ScreenKernel.All.Where(screen => screen.IsSupported).Select(screen => (PanelKernel.Best, (ScreenKernel?)screen))];
     private static readonly int[] Widths = [1, 3, 24, 33, 64, 257];
     private static readonly int[] FeatureCounts = [1, 31, 96, 137, 320, 1024];
 
@@ -60,10 +63,10 @@ public sealed class CpuEncoderTests
         foreach (var rows in new[] { 5, 100, 1000 })
         {
             var rowsBD = SomeAutoencoder.Gaussians(random, rows * 33, 1);
-            var expected = Encode(new ReferenceEncoder(sae), rowsBD);
-            foreach (var kernel in PanelKernel.All)
+            var expected = SameCodes.Of(new ReferenceEncoder(sae), rowsBD);
+            foreach (var (kernel, screen) in Paths)
                 foreach (var threads in new[] { 1, 3, 7 })
-                    Same(expected, Encode(new CpuEncoder(sae, threads, kernel), rowsBD));
+                    SameCodes.Assert(expected, SameCodes.Of(new CpuEncoder(sae, threads, kernel, screen), rowsBD));
         }
     }
 
@@ -78,7 +81,7 @@ public sealed class CpuEncoderTests
         {
             var rowsBD = SomeAutoencoder.Gaussians(random, rows * 33, 10);
             used.Encode(rowsBD, codes);
-            Same(Encode(new ReferenceEncoder(sae), rowsBD), codes);
+            SameCodes.Assert(SameCodes.Of(new ReferenceEncoder(sae), rowsBD), codes);
         }
     }
 
@@ -100,8 +103,8 @@ public sealed class CpuEncoderTests
         };
         var below = at with { ThresholdF = [.. values.Select(MathF.BitDecrement)] };
 
-        Assert.Equal(0, Encode(new CpuEncoder(at, 1), rowD).Count);
-        Assert.Equal(values.Count(value => value > 0), Encode(new CpuEncoder(below, 1), rowD).Count);
+        Assert.Equal(0, SameCodes.Of(new CpuEncoder(at, 1), rowD).Count);
+        Assert.Equal(values.Count(value => value > 0), SameCodes.Of(new CpuEncoder(below, 1), rowD).Count);
         SameAsReference(at, rowD);
         SameAsReference(below, rowD);
     }
@@ -117,7 +120,7 @@ public sealed class CpuEncoderTests
                 SubtractDecoderBias = false,
                 ThresholdF = kind == AutoencoderKind.JumpReLU ? new float[31] : [],
             };
-            Assert.Equal(0, Encode(new CpuEncoder(sae, 1), new float[3]).Count);
+            Assert.Equal(0, SameCodes.Of(new CpuEncoder(sae, 1), new float[3]).Count);
             SameAsReference(sae, new float[2 * 3]);
         }
     }
@@ -190,7 +193,7 @@ public sealed class CpuEncoderTests
         if (kind == AutoencoderKind.AbsTopK) Array.Clear(sae.EncoderDF);   // Negative is no less than positive.
         var rowsBD = SomeAutoencoder.Gaussians(random, 20 * 24, 1);
 
-        var codes = Encode(new CpuEncoder(sae, 2), rowsBD);
+        var codes = SameCodes.Of(new CpuEncoder(sae, 2), rowsBD);
 
         Assert.Equal(20, codes.Rows);
         Assert.Equal(0, codes.Count);
@@ -274,8 +277,9 @@ public sealed class CpuEncoderTests
     public void The_description_says_what_does_the_work()
     {
         var sae = SomeAutoencoder.Of(new Random(1), AutoencoderKind.Standard, InputNormalization.None, width: 1, features: 1);
-        Assert.Equal("cpu (portable, 2 threads)", new CpuEncoder(sae, 2, PanelKernel.All[2]).Description);
-        Assert.Equal("cpu (Vector512, 1 thread)", new CpuEncoder(sae, 1, PanelKernel.All[0]).Description);
+        Assert.Equal("cpu (portable, 2 threads)", new CpuEncoder(sae, 2, PanelKernel.All[2], null).Description);
+        Assert.Equal("cpu (Vector512, 1 thread)", new CpuEncoder(sae, 1, PanelKernel.All[0], null).Description);
+        Assert.Equal("cpu (Vector512, screened by plain, 1 thread)", new CpuEncoder(sae, 1, PanelKernel.All[0], ScreenKernel.All[^1]).Description);
     }
 
     private static void SameAsReference(SparseAutoencoder sae, float[] rowsBD, bool nearZero = false)
@@ -284,37 +288,19 @@ public sealed class CpuEncoderTests
         if (nearZero)
             rowsBD = [.. rowsBD.Chunk(sae.Width).Where(row => HasFiniteScale(RowNormalization.Of(row, sae))).SelectMany(row => row)];
 
-        var expected = Encode(new ReferenceEncoder(sae), rowsBD);
-        foreach (var kernel in PanelKernel.All)
+        var expected = SameCodes.Of(new ReferenceEncoder(sae), rowsBD);
+        foreach (var (kernel, screen) in Paths)
             foreach (var threads in new[] { 1, 2 })
-                Same(expected, Encode(new CpuEncoder(sae, threads, kernel), rowsBD));
+                SameCodes.Assert(expected, SameCodes.Of(new CpuEncoder(sae, threads, kernel, screen), rowsBD));
     }
 
     private static bool HasFiniteScale(RowNormalization normalization) => normalization.CanEncode && float.IsFinite(normalization.Scale);
 
-    private static SparseCodes Encode(IEncoder encoder, float[] rowsBD)
-    {
-        var codes = new SparseCodes();
-        encoder.Encode(rowsBD, codes);
-        return codes;
-    }
-
     private static float[] DenseOf(SparseAutoencoder sae, float[] rowD)
     {
-        var codes = Encode(new ReferenceEncoder(sae), rowD);
+        var codes = SameCodes.Of(new ReferenceEncoder(sae), rowD);
         var dense = new float[sae.Features];
         for (var i = 0; i < codes.Count; i++) dense[codes.FeaturesOf(0)[i]] = codes.ValuesOf(0)[i];
         return dense;
-    }
-
-    private static void Same(SparseCodes expected, SparseCodes actual)
-    {
-        Assert.Equal(expected.Rows, actual.Rows);
-        for (var row = 0; row < expected.Rows; row++)
-        {
-            Assert.Equal(expected.FeaturesOf(row), actual.FeaturesOf(row));
-            // As bits: 0 is not −0, and an overflow that became NaN is equal to itself.
-            Assert.Equal(MemoryMarshal.Cast<float, uint>(expected.ValuesOf(row)), MemoryMarshal.Cast<float, uint>(actual.ValuesOf(row)));
-        }
     }
 }

@@ -1,0 +1,56 @@
+using DriftWatch.Analysis.Encoding.Screening;
+
+namespace DriftWatch.Analysis.Tests.Encoding.Screening;
+
+public sealed class QuantizedTests
+{
+    [Theory]
+    [InlineData(127, 0)]
+    [InlineData(127, 128)]
+    [InlineData(63, 64)]
+    public void Norms_and_errors_are_no_less_than_they_are_and_hardly_more(int most, int offset)
+    {
+        foreach (var seed in Enumerable.Range(1, 20))
+            foreach (var scale in new[] { 1e-24, 1e-9, 1, 1e22 })
+            {
+                var random = new Random(seed);
+                var v = SomeAutoencoder.Gaussians(random, 16 * (1 + random.Next(60)), scale);
+                if (seed % 2 == 0) v[random.Next(v.Length)] *= 50;
+                var q = new byte[v.Length];
+
+                var known = Quantized.Of(v, most, offset, q);
+
+                int[] whole = [.. q.Select(some => offset == 0 ? (sbyte)some : some - offset)];
+                Assert.All(whole, some => Assert.InRange(some, -most, most));
+                Between(Norm(v.Select(x => (double)x)), known.Norm);
+                Between(Norm(whole.Select(some => (double)known.Scale * some)), known.RoundedNorm);
+                Between(Norm(v.Zip(whole, (x, some) => x - (double)known.Scale * some)), known.Error);
+                Assert.All(v.Zip(whole), pair => Assert.InRange(Math.Abs(pair.First - (double)known.Scale * pair.Second), 0, 0.501 * known.Scale));
+            }
+    }
+
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.PositiveInfinity)]
+    [InlineData(1e26f)]
+    [InlineData(1e-26f)]
+    [InlineData(1e-44f)]
+    public void What_cannot_be_bounded_in_float32_is_not_screened(float largest)
+    {
+        var v = new float[32];
+        v[5] = largest;
+        Assert.Equal(float.PositiveInfinity, Quantized.Of(v, 127, 0, new byte[32]).Error);
+    }
+
+    [Fact]
+    public void Nothing_has_no_error()
+    {
+        var q = new byte[16];
+        Assert.Equal(default, Quantized.Of(new float[16], 127, 128, q));
+        Assert.All(q, some => Assert.Equal(128, some));
+    }
+
+    private static double Norm(IEnumerable<double> v) => Math.Sqrt(v.Sum(x => x * x));
+
+    private static void Between(double exact, float bound) => Assert.InRange(bound, exact, 1.002 * exact);
+}

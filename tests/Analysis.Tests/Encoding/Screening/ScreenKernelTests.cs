@@ -1,0 +1,52 @@
+using DriftWatch.Analysis.Encoding;
+using DriftWatch.Analysis.Encoding.Screening;
+
+namespace DriftWatch.Analysis.Tests.Encoding.Screening;
+
+public sealed unsafe class ScreenKernelTests
+{
+    public static TheoryData<string> Names() => [.. ScreenKernel.All.Where(kernel => kernel.IsSupported).Select(kernel => kernel.Name)];
+
+    [Theory, MemberData(nameof(Names))]
+    public void Every_sum_is_the_whole_number_that_it_should_be(string name)
+    {
+        var kernel = ScreenKernel.All.Single(kernel => kernel.Name == name);
+        var random = new Random(1);
+        foreach (var quads in new[] { 1, 4, 12, 200, ScreenKernel.WidthMaximum / 4 })
+            foreach (var extreme in new[] { false, true })
+            {
+                int most = kernel.Offset - 1, width = quads * 4;
+                var rows = new int[ScreenKernel.Rows, width];
+                var weights = new int[ScreenKernel.Features, width];
+                for (var i = 0; i < width; i++)
+                {
+                    for (var row = 0; row < ScreenKernel.Rows; row++) rows[row, i] = extreme ? most * (row % 2 == 0 ? 1 : -1) : random.Next(-most, most + 1);
+                    for (var f = 0; f < ScreenKernel.Features; f++) weights[f, i] = extreme ? ScreenKernel.WeightMaximum * (f % 2 == 0 ? 1 : -1) : random.Next(-127, 128);
+                }
+
+                var tile = Sum(kernel, rows, weights, width);
+
+                for (var row = 0; row < ScreenKernel.Rows; row++)
+                    for (var f = 0; f < ScreenKernel.Features; f++)
+                        Assert.Equal(Enumerable.Range(0, width).Sum(i => (long)rows[row, i] * weights[f, i]), tile[row * ScreenKernel.Features + f]);
+            }
+    }
+
+    private static int[] Sum(ScreenKernel kernel, int[,] rows, int[,] weights, int width)
+    {
+        var (panel, group) = (new AlignedArray<sbyte>(ScreenKernel.Features * width), new AlignedArray<byte>(ScreenKernel.Rows * width));
+        var (start, tile) = (new AlignedArray<int>(ScreenKernel.Features), new AlignedArray<int>(ScreenKernel.Rows * ScreenKernel.Features));
+        for (var i = 0; i < width; i++)
+        {
+            for (var row = 0; row < ScreenKernel.Rows; row++) group.Start[i / 4 * 4 * ScreenKernel.Rows + row * 4 + i % 4] = (byte)(rows[row, i] + kernel.Offset);
+            for (var f = 0; f < ScreenKernel.Features; f++)
+            {
+                panel.Start[i / 4 * 4 * ScreenKernel.Features + f * 4 + i % 4] = (sbyte)weights[f, i];
+                start.Start[f] -= kernel.Offset * weights[f, i];
+            }
+        }
+        kernel.Sum(panel.Start, group.Start, width / 4, start.Start, tile.Start);
+        GC.KeepAlive((panel, group, start));
+        return tile.Span.ToArray();
+    }
+}
