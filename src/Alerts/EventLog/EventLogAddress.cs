@@ -83,7 +83,7 @@ public static partial class EventLogAddress
             }
         }
 #if PRODUCTION
-        if (address.StartsWith("esdb", StringComparison.Ordinal)) return EventStoreDbAddress.Open(address, attachmentsKept);
+        if (address.StartsWith("esdb", StringComparison.Ordinal)) return EventStoreDbAddress.Open(address, time, attachmentsKept);
 #endif
         try
         {

@@ -27,7 +27,7 @@ internal static partial class EventStoreDbAddress
     }
 
     /// <exception cref="IOException">The server cannot be reached, or refuses.</exception>
-    public static OpenedLog Open(string address, int attachmentsKept)
+    public static OpenedLog Open(string address, TimeProvider time, int attachmentsKept)
     {
         var (settings, name) = Parsed(address);
         var log = new EventStoreDbEventLog(settings, name, attachmentsKept);
@@ -35,7 +35,7 @@ internal static partial class EventStoreDbAddress
         {
             using var enough = new CancellationTokenSource(tryFor);
             log.TryAsync(enough.Token).GetAwaiter().GetResult();
-            return new(log, log) { PositionsHaveGaps = true };
+            return new(log, log, new EventStoreDbLeases(log, time)) { PositionsHaveGaps = true };
         }
         catch (Exception error) when (error is EventLogAwayException or AccessDeniedException or NotAuthenticatedException or OperationCanceledException or Grpc.Core.RpcException)
         {

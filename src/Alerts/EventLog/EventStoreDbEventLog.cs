@@ -24,6 +24,8 @@ internal sealed class EventStoreDbEventLog : IEventLog, ICheckpoints, IDisposabl
     /// <summary>Attachments that one append deletes at most: after a lower setting the next ones go on.</summary>
     private const int DeletedMaximum = 64;
 
+    private const string FreeType = "free";
+
     private static readonly JsonSerializerOptions json = new(JsonSerializerDefaults.Web) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
 
     private readonly EventStoreClient client;
@@ -107,6 +109,26 @@ internal sealed class EventStoreDbEventLog : IEventLog, ICheckpoints, IDisposabl
         await WriteAsync(Checkpoint(follower), null, [Proposed(EventId.From($"{Checkpoint(follower)}|{revision + 1}|{position}"), "checkpoint", JsonSerializer.SerializeToUtf8Bytes(position), null)], stopping);
     }
 
+    /// <summary>Where a lease's stream stands; free: nobody holds it.</summary>
+    internal async Task<(long Revision, bool Free)> LastBeatAsync(string lease, CancellationToken stopping) =>
+        await ListAsync(RecordsAsync(Lease(lease), Direction.Backwards, StreamPosition.End, 1, stopping)) is [var last] ? (last.EventNumber.ToInt64(), last.EventType == FreeType) : (-1, true);
+
+    /// <summary>The lease goes on, or begins, or is let go of.</summary>
+    /// <returns>False: somebody else has appended.</returns>
+    internal async Task<bool> BeatAsync(string lease, long behind, string holder, bool free, CancellationToken stopping)
+    {
+        if (behind < 0) await AskAsync(() => client.SetStreamMetadataAsync(Lease(lease), StreamState.Any, new(maxCount: 1), cancellationToken: stopping), stopping);
+        try
+        {
+            await WriteAsync(Lease(lease), behind, [Proposed(EventId.From($"{Lease(lease)}|{behind + 1}|{holder}|{free}"), free ? FreeType : "held", JsonSerializer.SerializeToUtf8Bytes(holder), null)], stopping);
+            return true;
+        }
+        catch (WrongExpectedVersionException)
+        {
+            return false;
+        }
+    }
+
     public void Dispose() => client.Dispose();
 
     private string Facts(string stream) => $"{name}:{stream}";
@@ -116,6 +138,8 @@ internal sealed class EventStoreDbEventLog : IEventLog, ICheckpoints, IDisposabl
     private string Attachment(Guid id) => $"{name}.attachment:{id}";
 
     private string Attached(string stream) => $"{name}.attached:{stream}";
+
+    private string Lease(string of) => $"{name}.lease:{of}";
 
     private string Checkpoint(string follower) => $"{name}.checkpoint:{follower}";
 
