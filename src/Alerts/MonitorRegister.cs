@@ -28,6 +28,9 @@ public sealed record AlertEntry(
     AlertEvent Raised, AlertWindow Window, long Windows, long SequencesSeen, ImmutableArray<AlertFinding> Findings,
     DateTimeOffset? Ended, string? Acknowledged, string? Muted, DateTimeOffset? MutedUntil, string? Resolved)
 {
+    /// <summary>Alarms listed; at the bound the oldest that has ended goes.</summary>
+    public const int MembersMaximum = 256;
+
     /// <summary>In the order in which the log has them.</summary>
     public ImmutableArray<AlertMember> Members { get; init; } = [new(Id, Partition, Window, null)];
 
@@ -189,11 +192,18 @@ public sealed class MonitorRegister
         return now with { Alerts = now.Alerts.SetItem(alert.Id, alert), AlertOrder = now.AlertOrder.Add(alert.Id) };
     }
 
-    private static Snapshot Joined(Snapshot now, string alert, AlertEntry alarm) => Changed(now with { Joined = now.Joined.SetItem(alarm.Id, alert) }, alert, entry => entry with
+    private static Snapshot Joined(Snapshot now, string alert, AlertEntry alarm)
     {
-        Members = entry.Members.AddRange(alarm.Members),
-        Severity = alarm.Severity > entry.Severity ? alarm.Severity : entry.Severity,
-    });
+        if (!now.Alerts.TryGetValue(alert, out var entry)) return now;
+        // The first is the alert's own.
+        var gone = entry.Members.Length < AlertEntry.MembersMaximum ? null : entry.Members.Skip(1).FirstOrDefault(member => member.Ended is not null);
+        var (members, joined) = gone is null ? (entry.Members, now.Joined) : (entry.Members.Remove(gone), now.Joined.Remove(gone.Id));
+        return Changed(now with { Joined = joined.SetItem(alarm.Id, alert) }, alert, entry => entry with
+        {
+            Members = members.AddRange(alarm.Members),
+            Severity = alarm.Severity > entry.Severity ? alarm.Severity : entry.Severity,
+        });
+    }
 
     private static Snapshot Changed(Snapshot now, string id, Func<AlertEntry, AlertEntry> change) =>
         now.Alerts.TryGetValue(id, out var alert) ? now with { Alerts = now.Alerts.SetItem(id, change(alert)) } : now;

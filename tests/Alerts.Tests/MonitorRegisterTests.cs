@@ -177,13 +177,30 @@ public sealed class MonitorRegisterTests
     {
         for (var i = 0; i < MonitorRegister.AlertsMaximum + 5; i++)
         {
-            Store(Some.Raised($"{i}"));
-            if (i != 1) Store(new HazardEnded($"{i}", Some.Monitor, Probe.Traffic, 0, "backdoor-hostile", Some.Time, 8));
+            Store(Some.Raised($"{i}") with { Hazard = $"h{i}" });
+            if (i != 1) Store(new HazardEnded($"{i}", Some.Monitor, Probe.Traffic, 0, $"h{i}", Some.Time, 8));
         }
 
         Assert.Equal(MonitorRegister.AlertsMaximum, register.Current.Alerts.Count);
         Assert.Equal(["1", "6", "7"], register.Current.AlertOrder[..3]);
         Assert.Equal(register.Current.Alerts.Keys.Order(), register.Current.AlertOrder.Order());
+    }
+
+    [Fact]
+    public void An_alert_that_lasts_while_its_alarms_come_and_go_lists_the_newest()
+    {
+        Store(Some.Raised("first"));
+        for (var i = 0; i < AlertEntry.MembersMaximum + 5; i++)
+        {
+            Store(Some.Raised($"{i}") with { Partition = 1 });
+            Store(new HazardEnded($"{i}", Some.Monitor, Probe.Traffic, 1, "backdoor-hostile", Some.Time, 8));
+        }
+
+        var alert = Assert.Single(register.Current.Alerts.Values);
+        Assert.Equal(AlertEntry.MembersMaximum, alert.Members.Length);
+        Assert.Equal(("first", "6"), (alert.Members[0].Id, alert.Members[1].Id));
+        Assert.Null(register.Current.Find("5"));
+        Assert.Equal("first", register.Current.Find("6")?.Id);
     }
 
     private static AlertEvent Raised() => SampleFacts.All.OfType<DriftDetected>().Single();

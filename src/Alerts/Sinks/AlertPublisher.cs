@@ -13,7 +13,7 @@ namespace DriftWatch.Alerts.Sinks;
 /// </remarks>
 /// <param name="giveUp">Asked to stop, it still sends what is in the log by then, until this: the rest stays in the log and is sent by another daemon, or after the next start.</param>
 public sealed partial class AlertPublisher(
-    IEventLog events, ICheckpoints checkpoints, ILeases leases, IAlertSink sink, Dependency dependency, CancellationToken giveUp, ILogger<AlertPublisher> log) : BackgroundService
+    IEventLog events, ICheckpoints checkpoints, ILeases leases, IAlertSink sink, Dependency dependency, ILogger<AlertPublisher> log, CancellationToken giveUp) : BackgroundService
 {
     /// <summary>Events without news after which a start need not read them again.</summary>
     private const int PassedMaximum = 1000;

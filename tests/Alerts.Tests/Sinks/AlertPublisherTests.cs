@@ -85,7 +85,7 @@ public sealed class AlertPublisherTests : IDisposable
     }
 
     private AlertPublisher Publisher(ICheckpoints checkpoints, ILeases leases) => new(
-        log, checkpoints, leases, sink, new("alert sink", _ => false, new(), metrics, TimeProvider.System, NullLogger.Instance), default, NullLogger<AlertPublisher>.Instance);
+        log, checkpoints, leases, sink, new("alert sink", _ => false, new(), metrics, TimeProvider.System, NullLogger.Instance), NullLogger<AlertPublisher>.Instance, default);
 
     private async Task<AlertPublisher> StartAsync(ICheckpoints? checkpoints = null)
     {

@@ -31,7 +31,7 @@ internal sealed class SimulatedDaemon : IDisposable
         watcher = new DriftWatcher(
             consumer, House.DecoderFor(catalog, 1 << 20), catalog, new WatchRecord(log, catalog), new PatientDeadLetters(new SimulatedDeadLetters(world, this), letters),
             metrics, Progress, Time, NullLogger<DriftWatcher>.Instance);
-        publisher = new AlertPublisher(log, log, new SimulatedLeases(world, this), new SimulatedSink(world, this), sink, giveUp.Token, NullLogger<AlertPublisher>.Instance);
+        publisher = new AlertPublisher(log, log, new SimulatedLeases(world, this), new SimulatedSink(world, this), sink, NullLogger<AlertPublisher>.Instance, giveUp.Token);
     }
 
     public int Number { get; }

@@ -18,7 +18,7 @@ internal sealed class SimulatedWorld
     private long storedLast;
     private bool over;
     private SimulatedDaemon? leaseOf;
-    private CancellationTokenSource? leaseLost;
+    private Action? leaseLost;
 
     public SimulatedWorld(Fate fate, SimulatedTraffic traffic)
     {
@@ -142,15 +142,16 @@ internal sealed class SimulatedWorld
     {
         // A connection does not outlive its process.
         if (!daemon.Alive || (leaseOf is not null && leaseOf != daemon)) return null;
-        leaseOf = daemon;
-        return leaseLost = new();
+        var lost = new CancellationTokenSource();
+        (leaseOf, leaseLost) = (daemon, () => daemon.Time.Cancel(lost));
+        return lost;
     }
 
     public void FreeLease(SimulatedDaemon daemon) => leaseOf = leaseOf == daemon ? null : leaseOf;
 
     private void LoseLease()
     {
-        if (leaseOf is { Alive: true } holder && leaseLost is { } lost) holder.Time.Cancel(lost);
+        if (leaseOf is { Alive: true }) leaseLost?.Invoke();
         leaseOf = null;
     }
 
