@@ -31,6 +31,8 @@ internal sealed class Fate
         Rescales = Daemons > 1 ? random.Next(4) : 0;
     }
 
+    public static readonly TimeSpan SlowestThere = TimeSpan.FromSeconds(70);
+
     public static Fate Of(int seed) => new(seed, null);
 
     /// <summary>One daemon, and nothing happens to it.</summary>
@@ -79,7 +81,7 @@ internal sealed class Fate
             troubled && random.NextDouble() < fails,
             troubled && random.NextDouble() < failsAfter,
             troubled && random.NextDouble() < unanswered,
-            troubled && random.NextDouble() < slow ? Between(5, 70) : Between(0.0005, 0.01),
+            troubled && random.NextDouble() < slow ? Between(5, SlowestThere.TotalSeconds) : Between(0.0005, 0.01),
             Between(0.0005, 0.01));
         if (course.Fails || course.FailsAfter || course.Unanswered || course.There.TotalSeconds > 1)
         {

@@ -71,7 +71,7 @@ internal sealed class SimulatedConsumer(SimulatedWorld world, SimulatedDaemon da
             while (true)
             {
                 var ready = Ready();
-                await daemon.Time.WaitAsync(told.Count > 0 || ready.Length > 0 ? world.Fate.Between(0, 0.05) : TimeSpan.FromSeconds(0.5), stopping);
+                await daemon.Time.WaitAsync(told.Count > 0 || ready.Length > 0 ? world.Fate.Between(0, 0.2) : TimeSpan.FromSeconds(0.5), stopping);
                 if (told.TryDequeue(out var next))
                 {
                     yield return next.Event;

@@ -9,6 +9,9 @@ namespace DriftWatch.Daemon.Tests.Simulation;
 /// <summary>The log of the world, as one daemon reaches it.</summary>
 internal sealed class SimulatedStore(SimulatedWorld world, SimulatedDaemon daemon) : IEventLog, ICheckpoints
 {
+    /// <summary>What a question is called that changes nothing.</summary>
+    public const string Read = "read";
+
     private const int PageEvents = 8;
 
     public Task<long> AppendAsync(string stream, long expectedRevision, IReadOnlyList<NewEvent> events, CancellationToken stopping) => daemon.AskAsync($"append {expectedRevision + 1} to {stream}", () =>
@@ -27,7 +30,7 @@ internal sealed class SimulatedStore(SimulatedWorld world, SimulatedDaemon daemo
         while (true)
         {
             var after = afterPosition;
-            var page = await daemon.AskAsync("read", () => world.Events(after, PageEvents), () => world.StoreIsAway, stopping);
+            var page = await daemon.AskAsync(Read, () => world.Events(after, PageEvents), () => world.StoreIsAway, stopping);
             foreach (var stored in page) yield return stored;
             if (page.Count == 0) yield break;
             afterPosition = page[^1].Position;

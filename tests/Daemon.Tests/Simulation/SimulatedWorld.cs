@@ -9,13 +9,16 @@ internal sealed class SimulatedWorld
 {
     /// <summary>Many times what the longest seeds take.</summary>
     private const int StepsMaximum = 200_000;
-    private static readonly TimeSpan look = TimeSpan.FromSeconds(5), rest = TimeSpan.FromSeconds(20), session = TimeSpan.FromSeconds(8);
+    private static readonly TimeSpan look = TimeSpan.FromSeconds(5), session = TimeSpan.FromSeconds(8);
+
+    /// <summary>Behind this whatever was on its way when something last happened has happened too.</summary>
+    private static readonly TimeSpan rest = Fate.SlowestThere + TimeSpan.FromSeconds(5);
 
     private readonly List<StoredEvent> events = [];
     private readonly List<SimulatedDaemon> daemons = [];
     private readonly Queue<string> said = new();
     private int started, expectedDaemons, storeAway;
-    private long storedLast;
+    private long movedLast;
     private bool over;
     private SimulatedDaemon? leaseOf;
     private Action? leaseLost;
@@ -103,10 +106,16 @@ internal sealed class SimulatedWorld
 
     public IReadOnlyList<StoredEvent> Events(long afterPosition, int maximum) => [.. events.Skip((int)afterPosition).Take(maximum)];
 
+    /// <summary>Something outside was asked for more than to be read.</summary>
+    public void Moved(string what)
+    {
+        movedLast = Time.Now;
+        Say(what);
+    }
+
     /// <summary>Something was appended, or was there already.</summary>
     public void Stored()
     {
-        storedLast = Time.Now;
         // The log in memory answers at once, so this enumeration is over when it returns.
         var reading = Log.ReadAllAsync(events.Count, default).GetAsyncEnumerator();
         while (reading.MoveNextAsync().AsTask().GetAwaiter().GetResult())
@@ -206,7 +215,7 @@ internal sealed class SimulatedWorld
     private void Look()
     {
         if (daemons.Find(daemon => daemon.Progress.IsStuck) is { } stuck) throw new InvalidOperationException($"daemon {stuck.Number} is stuck");
-        var quiet = TimeSpan.FromTicks(Time.Now - storedLast) > rest && !StoreIsAway && daemons.Count == expectedDaemons && Broker.AllRead && daemons.TrueForAll(daemon => daemon.Progress.Away is null);
+        var quiet = TimeSpan.FromTicks(Time.Now - movedLast) > rest && !StoreIsAway && daemons.Count == expectedDaemons && Broker.AllRead && daemons.TrueForAll(daemon => daemon.Progress.Away is null);
         if (quiet && Sent.Count > 0 && Sent.Max() == News().Last()) over = true;
         Time.After(look, Look);
     }
