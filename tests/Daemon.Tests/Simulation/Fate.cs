@@ -27,6 +27,7 @@ internal sealed class Fate
         crashesLeft = random.Next(16);
         troublesLeft = 40;
         StoreOutages = random.Next(3);
+        LetterOutages = random.Next(3);
         Zombies = Daemons > 1 ? random.Next(4) : 0;
         Rescales = Daemons > 1 ? random.Next(4) : 0;
     }
@@ -43,6 +44,7 @@ internal sealed class Fate
 
     public int Daemons { get; }
     public int StoreOutages { get; }
+    public int LetterOutages { get; }
     public int Zombies { get; }
     public int Rescales { get; }
 

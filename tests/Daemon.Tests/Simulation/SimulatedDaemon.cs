@@ -110,7 +110,7 @@ internal sealed class SimulatedDaemon : IDisposable
                 }
                 if (course.FailsAfter) error ??= new EventLogAwayException($"{what} failed after it was done");
             }
-            if (what != SimulatedStore.Read) world.Moved($"{what} for {Number}: {(error is null ? "done" : error.GetType().Name)}{(course.Unanswered ? ", unanswered" : "")}{(Alive ? "" : ", too late")}");
+            if (what is not (SimulatedStore.Read or SimulatedLeases.Take)) world.Moved($"{what} for {Number}: {(error is null ? "done" : error.GetType().Name)}{(course.Unanswered ? ", unanswered" : "")}{(Alive ? "" : ", too late")}");
             if (course.Unanswered) return;
             world.Time.After(course.Back, () => _ = error is null ? answer.TrySetResult(result) : answer.TrySetException(error), this);
         });

@@ -65,6 +65,8 @@ internal sealed class SimulatedStore(SimulatedWorld world, SimulatedDaemon daemo
 /// <summary>As the store keeps them: a connection holds one, and the store's end or the process's ends it.</summary>
 internal sealed class SimulatedLeases(SimulatedWorld world, SimulatedDaemon daemon) : ILeases
 {
+    public const string Take = "lease";
+
     public async Task<ILease> TakeAsync(string name, CancellationToken stopping)
     {
         while (true)
@@ -77,7 +79,7 @@ internal sealed class SimulatedLeases(SimulatedWorld world, SimulatedDaemon daem
             }, daemon);
             try
             {
-                if (await daemon.AskAsync("lease", () => world.TakeLease(daemon), () => world.StoreIsAway, patience.Token) is { } lost) return new Held(world, daemon, lost);
+                if (await daemon.AskAsync(Take, () => world.TakeLease(daemon), () => world.StoreIsAway, patience.Token) is { } lost) return new Held(world, daemon, lost);
             }
             catch (Exception error) when (error is EventLogAwayException || (error is OperationCanceledException && !stopping.IsCancellationRequested))
             {
@@ -121,5 +123,5 @@ internal sealed class SimulatedDeadLetters(SimulatedWorld world, SimulatedDaemon
     {
         world.Letters.Add((message.Partition, message.Offset));
         return true;
-    }, () => false, stopping);
+    }, () => world.LettersAreAway, stopping);
 }

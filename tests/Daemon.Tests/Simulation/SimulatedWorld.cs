@@ -17,7 +17,7 @@ internal sealed class SimulatedWorld
     private readonly List<StoredEvent> events = [];
     private readonly List<SimulatedDaemon> daemons = [];
     private readonly Queue<string> said = new();
-    private int started, expectedDaemons, storeAway;
+    private int started, expectedDaemons, storeAway, lettersAway;
     private long movedLast;
     private bool over;
     private SimulatedDaemon? leaseOf;
@@ -39,6 +39,7 @@ internal sealed class SimulatedWorld
     public List<long> Sent { get; } = [];
     public List<(int Partition, long Offset)> Letters { get; } = [];
     public bool StoreIsAway => storeAway > 0;
+    public bool LettersAreAway => lettersAway > 0;
 
     /// <summary>How often a daemon met another's windows on a partition of its own, and gave it up.</summary>
     public int StoodDown { get; set; }
@@ -67,6 +68,12 @@ internal sealed class SimulatedWorld
             LoseLease();
             Say("the store is away");
             Time.After(Fate.Between(1, 150), () => storeAway--);
+        });
+        Schedule(Fate.LetterOutages, () =>
+        {
+            lettersAway++;
+            Say("the dead letters are away");
+            Time.After(Fate.Between(1, 60), () => lettersAway--);
         });
         Schedule(Fate.Zombies, () =>
         {
@@ -215,7 +222,7 @@ internal sealed class SimulatedWorld
     private void Look()
     {
         if (daemons.Find(daemon => daemon.Progress.IsStuck) is { } stuck) throw new InvalidOperationException($"daemon {stuck.Number} is stuck");
-        var quiet = TimeSpan.FromTicks(Time.Now - movedLast) > rest && !StoreIsAway && daemons.Count == expectedDaemons && Broker.AllRead && daemons.TrueForAll(daemon => daemon.Progress.Away is null);
+        var quiet = TimeSpan.FromTicks(Time.Now - movedLast) > rest && !StoreIsAway && !LettersAreAway && daemons.Count == expectedDaemons && Broker.AllRead && daemons.TrueForAll(daemon => daemon.Progress.Away is null);
         if (quiet && Sent.Count > 0 && Sent.Max() == News().Last()) over = true;
         Time.After(look, Look);
     }
