@@ -57,7 +57,7 @@ public sealed unsafe class CpuEncoder : IEncoder
         {
             var weights = new ScreenedWeights(sae, screen!, threads);
             workers = [.. Enumerable.Range(0, threads).Select(_ => new ScreenedBlockEncoder(sae, test, screen!, weights, kernel))];
-            (rowsOfGroup, rowsOfBlockMaximum) = (ScreenKernel.Rows, ScreenedBlockEncoder.RowsMaximum);
+            (rowsOfGroup, rowsOfBlockMaximum) = (screen!.Rows, ScreenedBlockEncoder.RowsMaximum);
             // Top-k: parts do not know of each other's largest, so they should not be too small.
             partsMaximum = Math.Max(1, ScreenedBlockEncoder.StripsOf(sae) / 8);
         }

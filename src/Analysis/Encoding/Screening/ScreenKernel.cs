@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -8,29 +9,30 @@ namespace DriftWatch.Analysis.Encoding.Screening;
 /// <remarks>
 /// Whole numbers: every kernel's sums are exact, and what screening decides with them is only which exact sums are worth making.
 /// Rows are unsigned, <see cref="Offset"/> above their signed value, since that is what processors multiply; the caller starts each sum at −Offset · Σ weights.
-/// .NET has the 8-bit dot product at 256 bits only (AVX-VNNI: Intel since 2021, AMD since Zen 5), which runs at twice the float32 peak of AVX-512.
-/// The 512-bit one, twice as fast again, would need a compiler for C wherever DriftWatch is built; measured without it, encoding is already bound by the rechecks at large widths.
+/// .NET 10 has the 8-bit dot product at 256 bits only (AVX-VNNI: Intel since 2021, AMD since Zen 5), at twice the float32 peak of AVX-512. The one of 512 bits (also on Intel since 2019
+/// and Zen 4) does twice as much again, and what is left to do after it makes up a third of encoding, so it has a native kernel, for which the others stand in.
 /// </remarks>
-internal abstract unsafe class ScreenKernel(string name, int offset)
+internal abstract unsafe class ScreenKernel(string name, int rows, int features, int offset)
 {
-    /// <summary>Of a tile: so many rows lie side by side in a packed group, four bytes of each in turn.</summary>
-    public const int Rows = 6;
-
-    /// <summary>Of a tile: so many features lie side by side in a packed panel, four bytes of each in turn.</summary>
-    public const int Features = 16;
-
     /// <summary>Weights lie between −this and this.</summary>
     public const int WeightMaximum = 127;
 
     /// <summary>Wider, and sums of 255 · 127 could pass 2³¹.</summary>
     public const int WidthMaximum = 65_536;
 
-    public static readonly ScreenKernel[] All = [new AvxVnniKernel(), new Avx512Kernel(), new Avx2Kernel(), new PlainKernel()];
+    /// <summary>The fastest first.</summary>
+    public static readonly ScreenKernel[] All = [new NativeKernel(), new AvxVnniKernel(), new Avx512Kernel(), new Avx2Kernel(), new PlainKernel()];
 
     /// <summary>None where bytes are multiplied no faster than floats.</summary>
     public static ScreenKernel? Best { get; } = All.FirstOrDefault(kernel => kernel.IsSupported && kernel is not PlainKernel);
 
     public string Name { get; } = name;
+
+    /// <summary>Of a tile: so many rows lie side by side in a packed group, four bytes of each in turn.</summary>
+    public int Rows { get; } = rows;
+
+    /// <summary>Of a tile: so many features lie side by side in a packed panel, four bytes of each in turn. A multiple of 16 that divides 32.</summary>
+    public int Features { get; } = features;
 
     /// <summary>Row values lie between 1 − this and this − 1 before it is added.</summary>
     public int Offset { get; } = offset;
@@ -43,7 +45,26 @@ internal abstract unsafe class ScreenKernel(string name, int offset)
     /// <param name="tile">[Rows, Features], aligned to 64 bytes; overwritten.</param>
     public abstract void Sum(sbyte* panel, byte* group, int quads, int* startF, int* tile);
 
-    private sealed class AvxVnniKernel() : ScreenKernel("AVX-VNNI", offset: 128)
+    private sealed class NativeKernel() : ScreenKernel("AVX512-VNNI", rows: 12, features: 32, offset: 128)
+    {
+        // CPUID leaf 7, ECX: the bit of AVX512_VNNI. That the system keeps the registers is what Avx512BW says.
+        private const int Vnni = 1 << 11;
+
+        private static readonly delegate* unmanaged<sbyte*, byte*, int, int*, int*, void> sum = Load();
+
+        public override bool IsSupported => sum != null;
+
+        public override void Sum(sbyte* panel, byte* group, int quads, int* startF, int* tile) => sum(panel, group, quads, startF, tile);
+
+        private static delegate* unmanaged<sbyte*, byte*, int, int*, int*, void> Load() =>
+            Avx512BW.IsSupported && (X86Base.CpuId(7, 0).Ecx & Vnni) != 0
+            && NativeLibrary.TryLoad("driftwatch-screen", typeof(ScreenKernel).Assembly, DllImportSearchPath.AssemblyDirectory, out var library)
+            && NativeLibrary.TryGetExport(library, "driftwatch_screen_vnni512", out var address)
+                ? (delegate* unmanaged<sbyte*, byte*, int, int*, int*, void>)address
+                : null;
+    }
+
+    private sealed class AvxVnniKernel() : ScreenKernel("AVX-VNNI", rows: 6, features: 16, offset: 128)
     {
         public override bool IsSupported => AvxVnni.IsSupported;
 
@@ -79,7 +100,7 @@ internal abstract unsafe class ScreenKernel(string name, int offset)
     }
 
     // Without a dot product: bytes to pairs in 16 bits, pairs to fours in 32. 2 · 127 · 127 just fits 16 bits, so rows have 7 bits here.
-    private sealed class Avx512Kernel() : ScreenKernel("AVX-512BW", offset: 64)
+    private sealed class Avx512Kernel() : ScreenKernel("AVX-512BW", rows: 6, features: 16, offset: 64)
     {
         public override bool IsSupported => Avx512BW.IsSupported;
 
@@ -105,7 +126,7 @@ internal abstract unsafe class ScreenKernel(string name, int offset)
     }
 
     // The same at 256 bits, half of the features at a time.
-    private sealed class Avx2Kernel() : ScreenKernel("AVX2", offset: 64)
+    private sealed class Avx2Kernel() : ScreenKernel("AVX2", rows: 6, features: 16, offset: 64)
     {
         public override bool IsSupported => Avx2.IsSupported;
 
@@ -135,7 +156,7 @@ internal abstract unsafe class ScreenKernel(string name, int offset)
     }
 
     // What the others are tested against; runs anywhere, and slower than floats.
-    private sealed class PlainKernel() : ScreenKernel("plain", offset: 128)
+    private sealed class PlainKernel() : ScreenKernel("plain", rows: 6, features: 16, offset: 128)
     {
         public override bool IsSupported => true;
 

@@ -9,6 +9,8 @@ namespace DriftWatch.Analysis.Encoding.Screening;
 /// </remarks>
 internal sealed unsafe class ScreenedRows(SparseAutoencoder sae, ScreenKernel kernel, int stride)
 {
+    public const int OutliersLimit = 32;
+
     // Times the row's root mean square. Normal numbers reach 6 once in 500 million.
     private const float OutlierFrom = 6;
 
@@ -28,7 +30,7 @@ internal sealed unsafe class ScreenedRows(SparseAutoencoder sae, ScreenKernel ke
     public List<int> Outliers => outliers;
 
     /// <summary>Each costs as much as four to eight others.</summary>
-    private int OutliersMaximum => Math.Clamp(sae.Width / 64, 4, 32);
+    private int OutliersMaximum => Math.Clamp(sae.Width / 64, 4, OutliersLimit);
 
     /// <summary>After normalisation.</summary>
     public Pieces Exact => exact;
@@ -37,7 +39,7 @@ internal sealed unsafe class ScreenedRows(SparseAutoencoder sae, ScreenKernel ke
     public byte* Group(int firstRow) => groups.Start + (long)firstRow * stride;
 
     /// <summary>Without the outliers.</summary>
-    public Quantized Known(int row) => known[row];
+    public ref readonly Quantized Known(int row) => ref known[row];
 
     /// <summary>At least ‖x‖, outliers and all.</summary>
     public float Norm(int row) => normR[row];
@@ -64,7 +66,7 @@ internal sealed unsafe class ScreenedRows(SparseAutoencoder sae, ScreenKernel ke
 
     private void MakeRoom()
     {
-        var room = (Count + ScreenKernel.Rows - 1) / ScreenKernel.Rows * ScreenKernel.Rows;
+        var room = (Count + kernel.Rows - 1) / kernel.Rows * kernel.Rows;
         if (known.Length >= room) return;
         (exact, groups) = (new(room, stride), new((long)room * stride));
         (known, normR) = (new Quantized[room], new float[room]);
@@ -99,8 +101,8 @@ internal sealed unsafe class ScreenedRows(SparseAutoencoder sae, ScreenKernel ke
             inputD[outliers[i]] = 0;
         }
         known[row] = Quantized.Of(inputD, kernel.Offset - 1, kernel.Offset, q);
-        var quads = (uint*)Group(row / ScreenKernel.Rows * ScreenKernel.Rows) + row % ScreenKernel.Rows;
+        var quads = (uint*)Group(row / kernel.Rows * kernel.Rows) + row % kernel.Rows;
         fixed (byte* bytes = q)
-            for (var quad = 0; quad < stride / 4; quad++) quads[quad * ScreenKernel.Rows] = ((uint*)bytes)[quad];
+            for (var quad = 0; quad < stride / 4; quad++) quads[quad * kernel.Rows] = ((uint*)bytes)[quad];
     }
 }

@@ -10,6 +10,7 @@ internal sealed unsafe class ScreenedWeights
     private const int PackedFeatures = 64;
 
     private readonly int latents;
+    private readonly int panelFeatures;
     private readonly AlignedArray<sbyte> panels;
     private readonly Pieces[] strips;
     private readonly AlignedArray<float> scaleF, normF, roundedNormF, errorF;
@@ -17,10 +18,10 @@ internal sealed unsafe class ScreenedWeights
 
     public ScreenedWeights(SparseAutoencoder sae, ScreenKernel kernel, int threads)
     {
-        latents = sae.Latents;
+        (latents, panelFeatures) = (sae.Latents, kernel.Features);
         Stride = (sae.Width + 15) / 16 * 16;
-        Panels = (latents + ScreenKernel.Features - 1) / ScreenKernel.Features;
-        var padded = Panels * ScreenKernel.Features;
+        Panels = (latents + panelFeatures - 1) / panelFeatures;
+        var padded = Panels * panelFeatures;
         panels = new((long)padded * Stride);
         strips = [.. Enumerable.Range(0, (latents + StripFeatures - 1) / StripFeatures).Select(strip => new Pieces(Math.Min(StripFeatures, padded - strip * StripFeatures), Stride))];
         (scaleF, normF, roundedNormF, errorF, startF) = (new(padded), new(padded), new(padded), new(padded), new(padded));
@@ -32,7 +33,7 @@ internal sealed unsafe class ScreenedWeights
     public int Panels { get; }
 
     /// <summary>[Stride / 4, N, 4].</summary>
-    public sbyte* Panel(int panel) => panels.Start + (long)panel * ScreenKernel.Features * Stride;
+    public sbyte* Panel(int panel) => panels.Start + (long)panel * panelFeatures * Stride;
 
     /// <summary>The exact weights of <see cref="StripFeatures"/> features.</summary>
     public Pieces Strip(int strip) => strips[strip];
@@ -68,9 +69,9 @@ internal sealed unsafe class ScreenedWeights
             var sum = 0;
             foreach (var some in q) sum += (sbyte)some;
             *Start(feature) = -kernel.Offset * sum;
-            var quads = (uint*)Panel(feature / ScreenKernel.Features) + feature % ScreenKernel.Features;
+            var quads = (uint*)Panel(feature / panelFeatures) + feature % panelFeatures;
             fixed (byte* bytes = q)
-                for (var quad = 0; quad < Stride / 4; quad++) quads[quad * ScreenKernel.Features] = ((uint*)bytes)[quad];
+                for (var quad = 0; quad < Stride / 4; quad++) quads[quad * panelFeatures] = ((uint*)bytes)[quad];
         }
     }
 }

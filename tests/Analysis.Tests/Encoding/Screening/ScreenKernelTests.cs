@@ -16,32 +16,32 @@ public sealed unsafe class ScreenKernelTests
             foreach (var extreme in new[] { false, true })
             {
                 int most = kernel.Offset - 1, width = quads * 4;
-                var rows = new int[ScreenKernel.Rows, width];
-                var weights = new int[ScreenKernel.Features, width];
+                var rows = new int[kernel.Rows, width];
+                var weights = new int[kernel.Features, width];
                 for (var i = 0; i < width; i++)
                 {
-                    for (var row = 0; row < ScreenKernel.Rows; row++) rows[row, i] = extreme ? most * (row % 2 == 0 ? 1 : -1) : random.Next(-most, most + 1);
-                    for (var f = 0; f < ScreenKernel.Features; f++) weights[f, i] = extreme ? ScreenKernel.WeightMaximum * (f % 2 == 0 ? 1 : -1) : random.Next(-127, 128);
+                    for (var row = 0; row < kernel.Rows; row++) rows[row, i] = extreme ? most * (row % 2 == 0 ? 1 : -1) : random.Next(-most, most + 1);
+                    for (var f = 0; f < kernel.Features; f++) weights[f, i] = extreme ? ScreenKernel.WeightMaximum * (f % 2 == 0 ? 1 : -1) : random.Next(-127, 128);
                 }
 
                 var tile = Sum(kernel, rows, weights, width);
 
-                for (var row = 0; row < ScreenKernel.Rows; row++)
-                    for (var f = 0; f < ScreenKernel.Features; f++)
-                        Assert.Equal(Enumerable.Range(0, width).Sum(i => (long)rows[row, i] * weights[f, i]), tile[row * ScreenKernel.Features + f]);
+                for (var row = 0; row < kernel.Rows; row++)
+                    for (var f = 0; f < kernel.Features; f++)
+                        Assert.Equal(Enumerable.Range(0, width).Sum(i => (long)rows[row, i] * weights[f, i]), tile[row * kernel.Features + f]);
             }
     }
 
     private static int[] Sum(ScreenKernel kernel, int[,] rows, int[,] weights, int width)
     {
-        var (panel, group) = (new AlignedArray<sbyte>(ScreenKernel.Features * width), new AlignedArray<byte>(ScreenKernel.Rows * width));
-        var (start, tile) = (new AlignedArray<int>(ScreenKernel.Features), new AlignedArray<int>(ScreenKernel.Rows * ScreenKernel.Features));
+        var (panel, group) = (new AlignedArray<sbyte>(kernel.Features * width), new AlignedArray<byte>(kernel.Rows * width));
+        var (start, tile) = (new AlignedArray<int>(kernel.Features), new AlignedArray<int>(kernel.Rows * kernel.Features));
         for (var i = 0; i < width; i++)
         {
-            for (var row = 0; row < ScreenKernel.Rows; row++) group.Start[i / 4 * 4 * ScreenKernel.Rows + row * 4 + i % 4] = (byte)(rows[row, i] + kernel.Offset);
-            for (var f = 0; f < ScreenKernel.Features; f++)
+            for (var row = 0; row < kernel.Rows; row++) group.Start[i / 4 * 4 * kernel.Rows + row * 4 + i % 4] = (byte)(rows[row, i] + kernel.Offset);
+            for (var f = 0; f < kernel.Features; f++)
             {
-                panel.Start[i / 4 * 4 * ScreenKernel.Features + f * 4 + i % 4] = (sbyte)weights[f, i];
+                panel.Start[i / 4 * 4 * kernel.Features + f * 4 + i % 4] = (sbyte)weights[f, i];
                 start.Start[f] -= kernel.Offset * weights[f, i];
             }
         }

@@ -1,0 +1,110 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace DriftWatch.Analysis.Encoding.Screening;
+
+/// <summary>A row and a feature that may fire in it; what the score can be at most.</summary>
+internal readonly record struct Pair(int Row, int Feature, float Upper);
+
+/// <summary>Which pairs of a block's rows and a strip's features could fire, from 8-bit sums and a bound on what 8 bits lose.</summary>
+/// <remarks>
+/// With x = x̂ + eₓ and w = ŵ + e_w, hats for what 8 bits hold: x w = x̂ŵ + eₓŵ + x e_w, so by Cauchy and Schwarz |x w − x̂ŵ| ≤ ‖eₓ‖‖ŵ‖ + ‖x‖‖e_w‖, all measured.
+/// The exact sum is itself rounded: D fused steps lose at most D 2⁻²⁴ ‖x‖‖w‖. Bias, gain and cut are then applied to the upper end as they are to an exact sum, and since each
+/// rounding is monotonous, what fires is always a candidate.
+/// </remarks>
+internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest test, ScreenKernel kernel, ScreenedWeights weights)
+{
+    /// <summary>2⁻²⁴, a float's rounding, and 1 % more for the terms of higher order.</summary>
+    public const float Rounding = 1.01f / (1 << 24);
+
+    /// <summary>More than gradual underflow can lose in 65,536 steps (2⁻¹⁴⁹ each), and in the bound's own terms.</summary>
+    public const float Underflow = 1e-36f;
+
+    /// <summary>For the products of norms, whose own rounding is a few 2⁻²⁴.</summary>
+    public const float Inflation = 1.0001f;
+
+    private const int StripFeatures = ScreenedWeights.StripFeatures;
+    private const int CandidatesOneIn = 5;
+    private const int Lanes = 16;
+
+    private readonly AlignedArray<int> tile = new(kernel.Rows * kernel.Features);
+    private readonly AlignedArray<float> outlierWeights = new(ScreenedRows.OutliersLimit * kernel.Features);
+    private readonly int[] startOfFeature = new int[StripFeatures + 1];
+    private Pair[] candidates = [], sorted = [];
+    private int count;
+
+    /// <summary>In the order of features, then rows. The upper ends are not set.</summary>
+    public ReadOnlySpan<Pair> Found => sorted.AsSpan(0, count);
+
+    /// <param name="bounds">Top-k: what each row's score has to reach.</param>
+    /// <returns>False: there are so many that summing all exactly is faster.</returns>
+    public bool Find(int strip, ScreenedRows rows, List<RowHits>? bounds)
+    {
+        var most = Math.Max(rows.Count * (StripFeatures / CandidatesOneIn), StripFeatures);
+        if (candidates.Length < most + kernel.Rows * kernel.Features) (candidates, sorted) = (new Pair[most + kernel.Rows * kernel.Features], new Pair[most]);
+        count = 0;
+        var end = Math.Min((strip + 1) * StripFeatures / kernel.Features, weights.Panels);
+        for (var panel = strip * StripFeatures / kernel.Features; panel < end; panel++)
+        {
+            var first = panel * kernel.Features;
+            PickOutlierWeights(first, rows.Outliers);
+            for (var row = 0; row < rows.Count; row += kernel.Rows)
+            {
+                kernel.Sum(weights.Panel(panel), rows.Group(row), weights.Stride / 4, weights.Start(first), tile.Start);
+                for (var lane = 0; lane < kernel.Features; lane += Lanes) Collect(first, lane, rows, row, Math.Min(kernel.Rows, rows.Count - row), bounds);
+                if (count > most) return false;
+            }
+        }
+        SortByFeature(strip * StripFeatures);
+        return true;
+    }
+
+    private void PickOutlierWeights(int firstFeature, List<int> outliers)
+    {
+        var strip = weights.Strip(firstFeature / StripFeatures);
+        for (var o = 0; o < outliers.Count; o++)
+            for (var f = 0; f < kernel.Features; f++) outlierWeights.Start[o * kernel.Features + f] = strip[firstFeature % StripFeatures + f, outliers[o]];
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Collect(int firstFeature, int lane, ScreenedRows rows, int firstRow, int rowCount, List<RowHits>? bounds)
+    {
+        var feature = firstFeature + lane;
+        var real = (1ul << Math.Clamp(sae.Latents - feature, 0, Lanes)) - 1;
+        var scale = Vector512.LoadAligned(weights.Scale(feature));
+        var norm = Vector512.LoadAligned(weights.Norm(feature));
+        var rounded = Vector512.LoadAligned(weights.RoundedNorm(feature));
+        var error = Vector512.LoadAligned(weights.Error(feature));
+        var bias = Vector512.LoadAligned(test.Bias(feature));
+        var gain = Vector512.LoadAligned(test.Gain(0, feature));
+        var cut = Vector512.LoadAligned(test.Cut(0, feature));
+        // The reference's D steps, the outliers' here, and some for what is done once.
+        var roundings = Rounding * (sae.Width + 4 * rows.Outliers.Count + 64);
+        for (var i = 0; i < rowCount; i++)
+        {
+            var row = firstRow + i;
+            ref readonly var known = ref rows.Known(row);
+            var sum = Vector512.ConvertToSingle(Vector512.LoadAligned(tile.Start + i * kernel.Features + lane)) * (scale * known.Scale);
+            var outliers = rows.OutliersOf(row);
+            for (var o = 0; o < outliers.Length; o++)
+                sum = Vector512.FusedMultiplyAdd(Vector512.Create(outliers[o]), Vector512.LoadAligned(outlierWeights.Start + o * kernel.Features + lane), sum);
+            var away = rounded * (known.Error * Inflation) + error * (known.Norm * Inflation) + norm * (rows.Norm(row) * roundings * Inflation) + Vector512.Create(Underflow);
+            var upper = (sum + away + bias) * gain;
+            if (test.Signed) upper = Vector512.Max(Vector512.Abs(upper), Vector512.Abs((sum - away + bias) * gain));
+            // Not "greater": what is not a number is not known to be silent. What equals the k-th may win by its place.
+            var silent = Vector512.LessThanOrEqual(upper, bounds is null ? cut : Vector512.MaxNative(cut, Vector512.Create(MathF.BitDecrement(bounds[row].Cut))));
+            for (var lanes = ~silent.ExtractMostSignificantBits() & real; lanes != 0; lanes &= lanes - 1)
+                candidates[count++] = new(row, feature + BitOperations.TrailingZeroCount(lanes), 0);
+        }
+    }
+
+    /// <summary>Stable, so that the rows of a feature stay in order.</summary>
+    private void SortByFeature(int firstFeature)
+    {
+        Array.Clear(startOfFeature);
+        foreach (ref readonly var pair in candidates.AsSpan(0, count)) startOfFeature[pair.Feature - firstFeature + 1]++;
+        for (var f = 0; f < StripFeatures; f++) startOfFeature[f + 1] += startOfFeature[f];
+        foreach (ref readonly var pair in candidates.AsSpan(0, count)) sorted[startOfFeature[pair.Feature - firstFeature]++] = pair;
+    }
+}
