@@ -101,7 +101,7 @@ public static class House
         services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.ShutdownWithin + TimeSpan.FromSeconds(2));
         services.AddSingleton<WatchRecord>();
         // Before the metrics, so that it hears of every instrument.
-        services.AddSingleton<IMetricsText>(_ => MetricsText.Create());
+        services.AddSingleton<IMetricsText>(provider => MetricsText.Of(provider.GetRequiredService<MonitorRegister>()));
         services.AddSingleton(provider => MetricsFor(provider, catalog));
         if (observer is not null) services.AddSingleton(observer);
         // A reader is ready when it shows what was stored when it started; a watcher says itself when it is.

@@ -14,12 +14,12 @@ public sealed class PrometheusNetText : IMetricsText, IDisposable
     private readonly Dictionary<string, Gauge> gauges = new(StringComparer.Ordinal);
     private readonly Lock gate = new();
 
-    public PrometheusNetText()
+    public PrometheusNetText(MonitorRegister register)
     {
         factory = Prometheus.Metrics.WithCustomRegistry(registry);
         listener.InstrumentPublished = (instrument, listener) =>
         {
-            if (instrument.Meter.Name == WatchMetrics.MeterName) listener.EnableMeasurementEvents(instrument);
+            if (WatchMetrics.Has(instrument, register)) listener.EnableMeasurementEvents(instrument);
         };
         listener.SetMeasurementEventCallback<long>((instrument, value, labels, _) => Record(instrument, value, labels));
         listener.SetMeasurementEventCallback<double>((instrument, value, labels, _) => Record(instrument, value, labels));

@@ -14,11 +14,11 @@ public sealed class PrometheusText : IMetricsText, IDisposable
     private readonly SortedDictionary<string, Family> families = new(StringComparer.Ordinal);
     private readonly Lock gate = new();
 
-    public PrometheusText()
+    public PrometheusText(MonitorRegister register)
     {
         listener.InstrumentPublished = (instrument, listener) =>
         {
-            if (instrument.Meter.Name != WatchMetrics.MeterName) return;
+            if (!WatchMetrics.Has(instrument, register)) return;
             lock (gate) families.TryAdd(instrument.Name, new(instrument));
             listener.EnableMeasurementEvents(instrument);
         };

@@ -11,7 +11,7 @@ public sealed class WatchMetrics : IDisposable
 {
     public const string MeterName = "DriftWatch";
 
-    private readonly Meter meter = new(MeterName);
+    private readonly Meter meter;
     private readonly Counter<long> rows, rejected, windows, undecided, rowsLeftOut, givenUp, httpRefused, reloadsFailed;
     private readonly Histogram<double> encodeSeconds, appendSeconds;
     private readonly Counter<long> dependencyFailures, dependencyRetries, dependencyTimeouts;
@@ -24,6 +24,7 @@ public sealed class WatchMetrics : IDisposable
     public WatchMetrics(MonitorRegister register, TimeProvider time)
     {
         (this.register, this.time) = (register, time);
+        meter = new(new MeterOptions(MeterName) { Scope = register });
         rows = meter.CreateCounter<long>("driftwatch_rows_total", description: "Rows of activations taken into windows.");
         rowsLeftOut = meter.CreateCounter<long>("driftwatch_rows_left_out_total", description: "Rows left out of the statistics, by reason: not-finite, zero, outlier.");
         rejected = meter.CreateCounter<long>("driftwatch_messages_rejected_total", description: "Messages refused, by reason.");
@@ -51,6 +52,9 @@ public sealed class WatchMetrics : IDisposable
     }
 
     public void Dispose() => meter.Dispose();
+
+    /// <summary>Listeners hear every meter of the process: is it one of this register's?</summary>
+    public static bool Has(Instrument instrument, MonitorRegister register) => instrument.Meter.Name == MeterName && instrument.Meter.Scope == register;
 
     public void RowsTaken(MonitorId monitor, int count, int notFinite, int zero, int outliers)
     {

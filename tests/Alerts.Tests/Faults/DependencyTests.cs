@@ -10,14 +10,16 @@ namespace DriftWatch.Alerts.Tests.Faults;
 public sealed class DependencyTests : IDisposable
 {
     private readonly ManualTime time = new();
-    private readonly PrometheusText text = new();
+    private readonly MonitorRegister register = new();
+    private readonly PrometheusText text;
     private readonly WatchMetrics metrics;
     private readonly Dependency dependency;
     private int asked;
 
     public DependencyTests()
     {
-        metrics = new(new(), time);
+        text = new(register);
+        metrics = new(register, time);
         dependency = new("thing", error => error is TimeoutException, new(), metrics, time, NullLogger.Instance, jitter: () => 0.5);
     }
 

@@ -19,7 +19,7 @@ public abstract partial class MetricsTextTests : IDisposable
     private readonly WatchMetrics metrics;
     private long position;
 
-    protected MetricsTextTests(IMetricsText text) => (this.text, metrics) = (text, new(register, time));
+    protected MetricsTextTests(Func<MonitorRegister, IMetricsText> text) => (this.text, metrics) = (text(register), new(register, time));
 
     public void Dispose()
     {

@@ -2,10 +2,8 @@ using DriftWatch.Alerts.Metrics;
 
 namespace DriftWatch.Alerts.Tests.Metrics;
 
-[Collection(nameof(WatchMetrics))]   // Listeners hear every meter of the process.
-public sealed class PrometheusTextTests() : MetricsTextTests(new PrometheusText());
+public sealed class PrometheusTextTests() : MetricsTextTests(register => new PrometheusText(register));
 
 #if PRODUCTION
-[Collection(nameof(WatchMetrics))]
-public sealed class PrometheusNetTextTests() : MetricsTextTests(new PrometheusNetText());
+public sealed class PrometheusNetTextTests() : MetricsTextTests(register => new PrometheusNetText(register));
 #endif
