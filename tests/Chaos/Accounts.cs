@@ -53,6 +53,9 @@ internal static class Accounts
         yield return new("  doubled", $"{doubled}", doubled > 0 ? "should be 0" : null);
     }
 
+    /// <summary>Whether nothing is left to read that would close a window.</summary>
+    public static bool AreComplete(IReadOnlyList<SentMessage> sent, IReadOnlyList<StoredEvent> log) => OfMessages(sent, log).All(line => line.Wrong is null);
+
     /// <summary>Stream by stream, event by event, to the hash.</summary>
     public static IEnumerable<Line> OfContent(IReadOnlyList<StoredEvent> log, IReadOnlyList<StoredEvent> undisturbed)
     {

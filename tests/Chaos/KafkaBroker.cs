@@ -86,6 +86,7 @@ internal sealed class KafkaBroker : IAsyncDisposable
         process!.Kill();
         await process.WaitForExitAsync();
         process.Dispose();
+        process = null;
     }
 
     public async Task CreateTopicAsync(string topic, int partitions)

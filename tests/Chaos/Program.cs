@@ -25,6 +25,7 @@ if (!File.Exists(options.Daemon))
     return 2;
 }
 
+const int MessagesMinimum = 1500;
 var folder = new TempFolder();
 Console.Error.WriteLine($"seed {options.Seed}, {options.Kills} kills, {options.Partitions} partitions, {options.Rate} messages/s; output in {folder.Path}");
 World.Write(folder);
@@ -52,7 +53,7 @@ try
 
     using var enough = new CancellationTokenSource();
     var pulse = new Pulse(() => (long)postgres.Sql(Database(), "SELECT position FROM driftwatch.head")!);
-    var (sending, feeling) = (sender.SendAsync(enough.Token), pulse.FeelAsync(enough.Token));
+    var (sending, feeling) = (sender.SendAsync(MessagesMinimum, enough.Token), pulse.FeelAsync(enough.Token));
     var disturbances = new Disturbances(options, replicas, kafka, postgres, storeWire);
     await disturbances.RunAsync();
     await enough.CancelAsync();
@@ -62,13 +63,13 @@ try
 
     Console.Error.WriteLine("calm: the undisturbed run over the same topic, and the replicas come to the end");
     await quiet.StartAsync();
-    await SettledAsync(() => Read(quietLog).Result.Count, TimeSpan.FromMinutes(10));
-    await SettledAsync(() => (int)(long)postgres.Sql(Database(), "SELECT position FROM driftwatch.head")!, TimeSpan.FromMinutes(10));
-    var (log, undisturbed) = (await Read(store.OriginalString), await Read(quietLog));
+    var sent = TopicContent.Messages(kafka.BootstrapServers);
+    // One that never comes to its end is for the table to show.
+    var undisturbed = await AtEndAsync(quietLog, sent);
+    var log = await AtEndAsync(store.OriginalString, sent);
     await SettledAsync(() => TopicContent.CloudEvents(kafka.BootstrapServers).Count, TimeSpan.FromMinutes(2));
     foreach (var replica in replicas) await replica.StopAsync();
 
-    var sent = TopicContent.Messages(kafka.BootstrapServers);
     // What they say last. An orchestrator starts them again after these: the store was away when they started; Kafka, which was killed while a static member joined, takes it for two.
     var ends = replicas.SelectMany(replica => File.ReadLines(folder.File($"{replica.Name}.log"))).Where(line => line.StartsWith("Failed: ", StringComparison.Ordinal)).ToArray();
     var known = ends.Count(line => line.Contains("group.instance.id", StringComparison.Ordinal) || line.Contains("The event log", StringComparison.Ordinal));
@@ -110,6 +111,12 @@ static async Task<IReadOnlyList<StoredEvent>> Read(string address)
     var all = new List<StoredEvent>();
     await foreach (var stored in opened.Log.ReadAllAsync(0, CancellationToken.None)) all.Add(stored);
     return all;
+}
+
+static async Task<IReadOnlyList<StoredEvent>> AtEndAsync(string address, IReadOnlyList<SentMessage> sent)
+{
+    for (var began = Stopwatch.GetTimestamp(); ; await Task.Delay(2000))
+        if (await Read(address) is var log && (Accounts.AreComplete(sent, log) || Stopwatch.GetElapsedTime(began) > TimeSpan.FromMinutes(10))) return log;
 }
 
 static async Task UntilAsync(Func<bool> holds, TimeSpan patience, string otherwise)

@@ -14,11 +14,12 @@ internal sealed class Sender(string servers, World world, int rate)
         foreach (var (partition, value) in world.Learning()) await SendAsync(partition, value);
     }
 
-    public async Task SendAsync(CancellationToken until)
+    /// <param name="atLeast">Messages, however soon it is to end: fewer hold nothing that goes wrong and ends.</param>
+    public async Task SendAsync(int atLeast, CancellationToken until)
     {
         var began = Stopwatch.GetTimestamp();
         var sending = new Queue<Task>();
-        for (var count = 0L; !until.IsCancellationRequested; count++)
+        for (var count = 0L; count < atLeast || !until.IsCancellationRequested; count++)
         {
             var due = TimeSpan.FromSeconds((double)count / rate) - Stopwatch.GetElapsedTime(began);
             if (due > TimeSpan.Zero) await Task.Delay(due, CancellationToken.None);
