@@ -27,6 +27,7 @@ if (!File.Exists(options.Daemon))
 
 const int MessagesMinimum = 1500;
 var folder = new TempFolder();
+using var gone = options.Keep ? null : folder;
 Console.Error.WriteLine($"seed {options.Seed}, {options.Kills} kills, {options.Partitions} partitions, {options.Rate} messages/s; output in {folder.Path}");
 World.Write(folder);
 await using var kafka = await KafkaBroker.StartAsync(folder.File("kafka"), jars);
@@ -94,11 +95,6 @@ finally
 {
     foreach (var replica in replicas) await replica.DisposeAsync();
     await quiet.DisposeAsync();
-    if (!options.Keep)
-    {
-        await kafka.DisposeAsync();
-        folder.Dispose();
-    }
 }
 
 string Database() => store.AbsolutePath[1..];
