@@ -30,11 +30,11 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
 
     private readonly AlignedArray<int> tile = new(kernel.Rows * kernel.Features);
     private readonly AlignedArray<float> outlierWeights = new(ScreenedRows.OutliersLimit * kernel.Features);
-    private readonly int[] startOfFeature = new int[StripFeatures + 1];
+    private int[] startOfRow = [];
     private Pair[] candidates = [], sorted = [];
     private int count;
 
-    /// <summary>In the order of features, then rows. The upper ends are not set.</summary>
+    /// <summary>In the order of rows, then features. The upper ends are not set.</summary>
     public ReadOnlySpan<Pair> Found => sorted.AsSpan(0, count);
 
     /// <param name="bounds">Top-k: what each row's score has to reach.</param>
@@ -56,7 +56,7 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
                 if (count > most) return false;
             }
         }
-        SortByFeature(strip * StripFeatures);
+        SortByRow(rows.Count);
         return true;
     }
 
@@ -99,12 +99,13 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
         }
     }
 
-    /// <summary>Stable, so that the rows of a feature stay in order.</summary>
-    private void SortByFeature(int firstFeature)
+    /// <summary>Stable, so that the features of a row stay in order.</summary>
+    private void SortByRow(int rows)
     {
-        Array.Clear(startOfFeature);
-        foreach (ref readonly var pair in candidates.AsSpan(0, count)) startOfFeature[pair.Feature - firstFeature + 1]++;
-        for (var f = 0; f < StripFeatures; f++) startOfFeature[f + 1] += startOfFeature[f];
-        foreach (ref readonly var pair in candidates.AsSpan(0, count)) sorted[startOfFeature[pair.Feature - firstFeature]++] = pair;
+        if (startOfRow.Length <= rows) startOfRow = new int[rows + 1];
+        Array.Clear(startOfRow);
+        foreach (ref readonly var pair in candidates.AsSpan(0, count)) startOfRow[pair.Row + 1]++;
+        for (var row = 0; row < rows; row++) startOfRow[row + 1] += startOfRow[row];
+        foreach (ref readonly var pair in candidates.AsSpan(0, count)) sorted[startOfRow[pair.Row]++] = pair;
     }
 }

@@ -10,37 +10,49 @@ internal static unsafe class PairSums
     /// <summary>Exact sums are made for so many pairs at a time.</summary>
     public const int PairsOfTurn = 16;
 
-    /// <summary>Of four rows with one feature, in whatever order is fast.</summary>
+    /// <summary>Of a row with four features, in whatever order is fast.</summary>
     /// <param name="length">A multiple of 16.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static Vector128<float> Rough(float* w, float* x0, float* x1, float* x2, float* x3, int length)
+    public static Vector128<float> Rough(float* x, float* w0, float* w1, float* w2, float* w3, int length)
     {
-        if (!Vector512.IsHardwareAccelerated) return RoughNarrow(w, x0, x1, x2, x3, length);
-        Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default;
+        if (!Vector512.IsHardwareAccelerated)
+        {
+            var ((s0, s1), (s2, s3)) = (Rough(x, w0, w1, length), Rough(x, w2, w3, length));
+            return Vector128.Create(s0, s1, s2, s3);
+        }
+        Vector512<float> a = default, b = default, c = default, d = default;
         for (var i = 0; i < length; i += 16)
         {
-            var some = Vector512.LoadAligned(w + i);
-            s0 = Vector512.FusedMultiplyAdd(some, Vector512.LoadAligned(x0 + i), s0);
-            s1 = Vector512.FusedMultiplyAdd(some, Vector512.LoadAligned(x1 + i), s1);
-            s2 = Vector512.FusedMultiplyAdd(some, Vector512.LoadAligned(x2 + i), s2);
-            s3 = Vector512.FusedMultiplyAdd(some, Vector512.LoadAligned(x3 + i), s3);
+            var some = Vector512.LoadAligned(x + i);
+            a = Vector512.FusedMultiplyAdd(some, Vector512.LoadAligned(w0 + i), a);
+            b = Vector512.FusedMultiplyAdd(some, Vector512.LoadAligned(w1 + i), b);
+            c = Vector512.FusedMultiplyAdd(some, Vector512.LoadAligned(w2 + i), c);
+            d = Vector512.FusedMultiplyAdd(some, Vector512.LoadAligned(w3 + i), d);
         }
-        return Vector128.Create(Vector512.Sum(s0), Vector512.Sum(s1), Vector512.Sum(s2), Vector512.Sum(s3));
+        return Sums(a.GetLower() + a.GetUpper(), b.GetLower() + b.GetUpper(), c.GetLower() + c.GetUpper(), d.GetLower() + d.GetUpper());
     }
 
+    /// <summary>Of a row with two features.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static Vector128<float> RoughNarrow(float* w, float* x0, float* x1, float* x2, float* x3, int length)
+    public static (float, float) Rough(float* x, float* w0, float* w1, int length)
     {
-        Vector256<float> s0 = default, s1 = default, s2 = default, s3 = default;
-        for (var i = 0; i < length; i += 8)
+        Vector256<float> a = default, b = default, c = default, d = default;
+        for (var i = 0; i < length; i += 16)
         {
-            var some = Vector256.LoadAligned(w + i);
-            s0 = Vector256.FusedMultiplyAdd(some, Vector256.LoadAligned(x0 + i), s0);
-            s1 = Vector256.FusedMultiplyAdd(some, Vector256.LoadAligned(x1 + i), s1);
-            s2 = Vector256.FusedMultiplyAdd(some, Vector256.LoadAligned(x2 + i), s2);
-            s3 = Vector256.FusedMultiplyAdd(some, Vector256.LoadAligned(x3 + i), s3);
+            Vector256<float> some = Vector256.LoadAligned(x + i), more = Vector256.LoadAligned(x + i + 8);
+            a = Vector256.FusedMultiplyAdd(some, Vector256.LoadAligned(w0 + i), a);
+            b = Vector256.FusedMultiplyAdd(more, Vector256.LoadAligned(w0 + i + 8), b);
+            c = Vector256.FusedMultiplyAdd(some, Vector256.LoadAligned(w1 + i), c);
+            d = Vector256.FusedMultiplyAdd(more, Vector256.LoadAligned(w1 + i + 8), d);
         }
-        return Vector128.Create(Vector256.Sum(s0), Vector256.Sum(s1), Vector256.Sum(s2), Vector256.Sum(s3));
+        return (Vector256.Sum(a + b), Vector256.Sum(c + d));
+    }
+
+    /// <summary>Of each: neighbours are added until one number is left.</summary>
+    private static Vector128<float> Sums(Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d)
+    {
+        var halves = Avx.HorizontalAdd(Avx.HorizontalAdd(a, b), Avx.HorizontalAdd(c, d));
+        return halves.GetLower() + halves.GetUpper();
     }
 
     /// <summary>Of 16 pairs in the order of <see cref="DotProduct"/>: to the bit what every other path makes.</summary>

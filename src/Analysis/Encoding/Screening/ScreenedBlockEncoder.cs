@@ -106,18 +106,29 @@ internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
         }
     }
 
+    // Row by row: its piece is in the first-level cache, the strip's in the second.
     private void AddPiece(Pieces features, ReadOnlySpan<Pair> candidates, int from)
     {
         var length = Pieces.LengthFrom(from, weights.Stride);
+        var first = features.At(0, from);
         for (var i = 0; i < candidates.Length;)
         {
-            var feature = candidates[i].Feature;
+            var row = candidates[i].Row;
             var alike = 1;
-            while (alike < 4 && i + alike < candidates.Length && candidates[i + alike].Feature == feature) alike++;
-            int last = alike - 1, second = i + Math.Min(1, last), third = i + Math.Min(2, last);
-            var more = PairSums.Rough(features.At(feature % StripFeatures, from),
-                rows.Exact.At(candidates[i].Row, from), rows.Exact.At(candidates[second].Row, from), rows.Exact.At(candidates[third].Row, from), rows.Exact.At(candidates[i + last].Row, from), length);
-            for (var j = 0; j < alike; j++) sums[i + j] += more[j];
+            while (alike < 4 && i + alike < candidates.Length && candidates[i + alike].Row == row) alike++;
+            var x = rows.Exact.At(row, from);
+            float* w0 = first + candidates[i].Feature % StripFeatures * length, w3 = first + candidates[i + alike - 1].Feature % StripFeatures * length;
+            if (alike < 3)
+            {
+                var (a, b) = PairSums.Rough(x, w0, w3, length);
+                sums[i] += a;
+                if (alike == 2) sums[i + 1] += b;
+            }
+            else
+            {
+                var more = PairSums.Rough(x, w0, first + candidates[i + 1].Feature % StripFeatures * length, first + candidates[i + 2].Feature % StripFeatures * length, w3, length);
+                for (var j = 0; j < alike; j++) sums[i + j] += more[j];
+            }
             i += alike;
         }
     }
