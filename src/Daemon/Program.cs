@@ -20,5 +20,6 @@ var root = new RootCommand("DriftWatch notices when a fine-tuned language model 
     TokenCommand.Create(),
     HistoryCommand.Create(),
     ProjectionsCommand.Create(),
+    PlanCommand.Create(),
 };
 return await CommandLine.RunAsync(root, args);
