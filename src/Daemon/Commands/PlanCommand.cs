@@ -29,7 +29,8 @@ public sealed class PlanCommand
     private Command CreateCommand()
     {
         var command = new Command("plan", "Measure this machine for some seconds, and say how many cores, partitions and MB/s a load takes.") { rowsPerSecond, width, features, l0, bytesPerValue, cores, partitionMegabytes, json };
-        command.SetAction((parsed, stopping) => Task.FromResult(Run(parsed, stopping)));
+        // On another thread: signals are listened to only when this has returned.
+        command.SetAction((parsed, stopping) => Task.Run(() => Run(parsed, stopping), stopping));
         return command;
     }
 
