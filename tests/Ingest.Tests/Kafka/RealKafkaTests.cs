@@ -33,8 +33,9 @@ public sealed class RealKafkaTests(RealKafka kafka)
         await using var second = new SourceReader(options);
         while (stored.Sum() < 800 || owner.Contains(null) || owner.Count(reader => reader == second) != 2)
         {
+            // All there is: a rebalance waits some seconds for an answer that stands behind messages, and then goes on.
             foreach (var reader in new[] { first, second })
-                if (await reader.NextAsync(TimeSpan.FromMilliseconds(20)) is { } happened) Take(reader, happened);
+                while (await reader.NextAsync(TimeSpan.FromMilliseconds(20)) is { } happened) Take(reader, happened);
         }
 
         Assert.Equal([200, 200, 200, 200], stored);
