@@ -1,6 +1,7 @@
 using DriftWatch.Benchmarks;
 using DriftWatch.Benchmarks.Detect;
 using DriftWatch.Benchmarks.Encode;
+using DriftWatch.Benchmarks.Ingest;
 
 switch (args)
 {
@@ -22,6 +23,8 @@ switch (args)
         Console.Error.WriteLine("this is the embedded build, which encodes on the processor. Use make bench PROFILE=production ARGS=\"gpu\"");
         return 1;
 #endif
+    case ["ingest", .. var rest]:
+        return await IngestBenchmark.RunAsync(rest);
     case ["replay", .. var rest]:
         return await ReplayBenchmark.RunAsync(rest);
     case ["history", .. var rest]:
@@ -30,6 +33,7 @@ switch (args)
         Console.Error.WriteLine("usage: bench encode [options]; bench encode --help lists them");
         Console.Error.WriteLine("       bench glu [seconds for each measurement, default 3]");
         Console.Error.WriteLine("       bench judge [features, default 65536] [sequences of a window, default 500]");
+        Console.Error.WriteLine("       bench ingest [MB on each topic, default 512] [rounds, default 5] [MiB in flight, default 64]");
         Console.Error.WriteLine("       bench replay [windows, default 300] [features, default 16384] [file to keep the made log in]");
         Console.Error.WriteLine("       bench gpu [seconds for each measurement, default 3]; bench gpu agreement SAE ACTIVATIONS [rows] (production profile)");
         Console.Error.WriteLine("       bench history [windows, default 20000] [folder to keep the made log and the projections in]");
