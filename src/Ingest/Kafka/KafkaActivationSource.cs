@@ -25,6 +25,12 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     /// <summary>How long a rebalance waits for the reader. Behind that it goes on without: a partition that is taken away is cut off by the event log's fence, one that is given begins when the reader says where.</summary>
     private readonly TimeSpan rebalancePatience = TimeSpan.FromSeconds(Math.Min(10, options.PollWithin.TotalSeconds / 4));
 
+    /// <summary>Ends and acknowledged offsets are for eyes: at each message they would cost more than the message.</summary>
+    private static readonly TimeSpan reportEvery = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>What a message takes beside its bytes, roughly: a flood of empty ones must meet the bound too.</summary>
+    internal const int MessageOverheadBytes = 512;
+
     /// <summary>For the last word with the group; without it the group finds out by the session's timeout.</summary>
     private static readonly TimeSpan closePatience = TimeSpan.FromSeconds(8);
 
@@ -37,6 +43,9 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     private readonly Dictionary<int, int> stamps = [];
     private readonly ConcurrentDictionary<int, long> read = new();
     private readonly ConcurrentDictionary<int, long> ends = new();
+
+    // By the reader for the group, not stored with the client yet.
+    private readonly ConcurrentDictionary<int, long> acknowledged = new();
     private readonly Dictionary<int, (long Offset, Dictionary<int, long>? Until)> postponed = [];
     private readonly Dictionary<int, long> givenUp = [];
     private readonly Dictionary<int, CancellationTokenSource> held = [];
@@ -46,6 +55,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     private readonly AutoResetEvent room = new(false);
     private long bytesQueued;
     private long fullSince;
+    private long reportedAt;
     private bool paused, holding;
 
     // Partitions that came since the pause are not paused yet.
@@ -57,7 +67,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     /// <summary>Messages between what was analysed and the end of each assigned partition, as the client last heard.</summary>
     public IEnumerable<(int Partition, long Messages)> Lag() => ends.Select(end => (end.Key, Math.Max(0, end.Value - read.GetValueOrDefault(end.Key))));
 
-    /// <summary>Bytes of messages read and not yet handed to the reader.</summary>
+    /// <summary>Bytes of messages, with keys, headers and <see cref="MessageOverheadBytes"/> each, read and not yet handed to the reader.</summary>
     internal long BytesQueued => Interlocked.Read(ref bytesQueued);
 
     public string Topic => options.Topic;
@@ -98,11 +108,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     public void Acknowledge(int partition, long openFrom, long next)
     {
         read[partition] = next;
-        commands.Enqueue(consumer =>
-        {
-            // Needs enable.auto.offset.store = false; the client would otherwise mark messages done on delivery.
-            if (consumer.Assignment.Exists(assigned => assigned.Partition.Value == partition)) consumer.StoreOffset(new TopicPartitionOffset(options.Topic, partition, openFrom));
-        });
+        acknowledged[partition] = openFrom;
     }
 
     public void Postpone(int partition, long offset)
@@ -153,6 +159,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
             finally
             {
                 RunCommands(consumer);
+                StoreAcknowledged(consumer);
                 consumer.Close();
             }
             queue.Writer.TryComplete();
@@ -186,7 +193,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
             LogConsume(error.Error.Reason);
             return;
         }
-        RememberEnds(consumer);
+        if (result is null or { IsPartitionEOF: true } || Stopwatch.GetElapsedTime(reportedAt) >= reportEvery) Report(consumer);
         // Not where the reader will begin: what was fetched before it could be paused.
         if (result is null || unbegun.ContainsKey(result.Partition.Value)) return;
         if (result.IsPartitionEOF)
@@ -197,7 +204,9 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
         }
         var (partition, value) = (result.Partition.Value, result.Message.Value ?? []);
         var headers = result.Message.Headers is { } all ? all.Select(header => KeyValuePair.Create(header.Key, (byte[]?)header.GetValueBytes())).ToArray() : [];
-        Enqueue(new MessageReceived(new(partition, result.Offset.Value, value, result.Message.Key ?? [], headers, TimeOf(result.Message.Timestamp))), partition, value.Length);
+        var key = result.Message.Key ?? [];
+        var bytes = MessageOverheadBytes + value.Length + key.Length + headers.Sum(header => header.Key.Length + (header.Value?.Length ?? 0));
+        Enqueue(new MessageReceived(new(partition, result.Offset.Value, value, key, headers, TimeOf(result.Message.Timestamp))), partition, bytes);
     }
 
     /// <summary>Producers write any 64 bits they like; what is no time is none.</summary>
@@ -262,6 +271,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     /// <summary>The group has not taken it away: it is ours, and is begun anew behind what is stored now.</summary>
     private void RetakeGivenUp()
     {
+        if (givenUp.Count == 0) return;
         foreach (var partition in givenUp.Where(entry => Stopwatch.GetElapsedTime(entry.Value) >= retakeAfter).Select(entry => entry.Key).ToArray())
         {
             givenUp.Remove(partition);
@@ -272,6 +282,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     /// <summary>Reads where the reader has said it meanwhile.</summary>
     private void Begin(IConsumer<byte[]?, byte[]?> consumer)
     {
+        if (unbegun.Count == 0) return;
         foreach (var (partition, assigned) in unbegun.ToArray())
         {
             // Assigning resumes; until the client has taken this up there is nothing to pause.
@@ -298,6 +309,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
 
     private void ReleasePostponed(IConsumer<byte[]?, byte[]?> consumer)
     {
+        if (postponed.Count == 0) return;
         foreach (var (partition, (offset, known)) in postponed.ToArray())
         {
             if ((known ?? EndsOfOthers(consumer, partition)) is not { } until) continue;
@@ -326,10 +338,23 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
         }
     }
 
-    private void RememberEnds(IConsumer<byte[]?, byte[]?> consumer)
+    private void Report(IConsumer<byte[]?, byte[]?> consumer)
     {
-        foreach (var partition in ends.Keys)
+        reportedAt = Stopwatch.GetTimestamp();
+        foreach (var (partition, _) in ends)
             if (consumer.GetWatermarkOffsets(new(options.Topic, partition)) is { High.Value: >= 0 and var high }) ends[partition] = high;
+        StoreAcknowledged(consumer);
+    }
+
+    private void StoreAcknowledged(IConsumer<byte[]?, byte[]?> consumer)
+    {
+        if (acknowledged.IsEmpty) return;
+        var assigned = consumer.Assignment;
+        foreach (var (partition, _) in acknowledged)
+        {
+            // Needs enable.auto.offset.store = false; the client would otherwise mark messages done on delivery.
+            if (acknowledged.TryRemove(partition, out var offset) && assigned.Exists(mine => mine.Partition.Value == partition)) consumer.StoreOffset(new TopicPartitionOffset(options.Topic, partition, offset));
+        }
     }
 
     private IConsumer<byte[]?, byte[]?> BuildConsumer(CancellationToken stopping)
@@ -361,6 +386,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     private List<TopicPartitionOffset> Assigned(List<TopicPartition> partitions, CancellationToken stopping)
     {
         assignedSincePause = true;
+        reportedAt = 0;
         var given = partitions.ConvertAll(partition => Give(partition.Partition.Value));
         Wait(Task.WhenAll(given.Select(assigned => assigned.Begin)), stopping);
         return given.ConvertAll(assigned =>
@@ -406,8 +432,11 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
         });
         var inTime = Wait(Task.WhenAll(taken.Select(revoked => revoked.Done)), stopping);
         foreach (var partition in partitions)
+        {
+            acknowledged.TryRemove(partition, out _);
             if (inTime) LogRevoked(partition);
             else LogRevokedInWork(partition);
+        }
     }
 
     /// <summary>The reader's answer, on the polling thread: a rebalance should not go on before it, and does if it takes too long, since a group that waits reads nothing.</summary>

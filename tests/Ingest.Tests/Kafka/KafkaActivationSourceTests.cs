@@ -107,19 +107,28 @@ public sealed class KafkaActivationSourceTests : OnMockKafka
         await using var reader = new SourceReader(Topics.Options(Servers, bytesInFlight: Bound));
 
         var first = await reader.NextMessageAsync();
-        var most = 0L;
-        var still = 0;
-        // The poller goes on until the bound stops it; ten looks without a change are its standing still.
-        for (var last = -1L; still < 10; await Task.Delay(50))
-        {
-            var queued = reader.Source.BytesQueued;
-            (still, last, most) = (queued == last ? still + 1 : 0, queued, Math.Max(most, queued));
-        }
+        var most = await reader.MostQueuedAsync();
         var others = await reader.MessagesAsync(Count - 1);
 
         // The bound is looked at before each message; one is in the test's hand.
         Assert.InRange(most, Bound - Size, Bound + Size);
         Assert.Equal(0, first.Offset);
+        Assert.Equal(Enumerable.Range(1, Count - 1).Select(i => (long)i), others.Select(message => message.Offset));
+    }
+
+    [Fact]
+    public async Task Messages_without_bytes_meet_the_bound_too()
+    {
+        const int Bound = 64 * KafkaActivationSource.MessageOverheadBytes, Count = 500;
+        CreateTopic(1);
+        await Topics.ProduceAsync(Servers, Topic, 0, Enumerable.Range(0, Count).Select(_ => Array.Empty<byte>()));
+        await using var reader = new SourceReader(Topics.Options(Servers, bytesInFlight: Bound));
+
+        await reader.NextMessageAsync();
+        var most = await reader.MostQueuedAsync();
+        var others = await reader.MessagesAsync(Count - 1);
+
+        Assert.InRange(most, Bound, Bound + KafkaActivationSource.MessageOverheadBytes);
         Assert.Equal(Enumerable.Range(1, Count - 1).Select(i => (long)i), others.Select(message => message.Offset));
     }
 

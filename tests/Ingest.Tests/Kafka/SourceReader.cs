@@ -76,6 +76,18 @@ internal sealed class SourceReader : IAsyncDisposable
         return (happened as MessageReceived)?.Message;
     }
 
+    /// <summary>The most bytes in flight until the poller stands still: it goes on until the bound stops it, and ten looks without a change are its standing still.</summary>
+    public async Task<long> MostQueuedAsync()
+    {
+        var (most, still) = (0L, 0);
+        for (var last = -1L; still < 10; await Task.Delay(50))
+        {
+            var queued = Source.BytesQueued;
+            (still, last, most) = (queued == last ? still + 1 : 0, queued, Math.Max(most, queued));
+        }
+        return most;
+    }
+
     public async ValueTask DisposeAsync()
     {
         await stop.CancelAsync();
