@@ -101,17 +101,17 @@ public sealed class ActivationDecoder(Func<string, string, int?> widthOf, int me
     {
         foreach (var tensor in file.Tensors.Values)
         {
-            var wanted = tensor.Name switch
+            var (one, other) = tensor.Name switch
             {
-                SequenceIds or "positions" or "token_ids" => "I32 or I64",
-                _ when tensor.Name.StartsWith("labels.", StringComparison.Ordinal) => "U8 or BOOL",
-                _ => null,
+                SequenceIds or "positions" or "token_ids" => ("I32", "I64"),
+                _ when tensor.Name.StartsWith("labels.", StringComparison.Ordinal) => ("U8", "BOOL"),
+                _ => ("", ""),
             };
-            if (wanted is null) continue;
+            if (one.Length == 0) continue;
             if (tensor.Shape is not [var length] || length != rows)
                 throw new MalformedException("bad-shape", $"{SafetensorsHeader.Shown(tensor.Name)} is [{string.Join(", ", tensor.Shape)}]; it should be [rows], here [{rows}]");
-            if (!wanted.Split(" or ").Contains(tensor.DType, StringComparer.Ordinal))
-                throw new MalformedException("bad-dtype", $"{SafetensorsHeader.Shown(tensor.Name)} is {tensor.DType}; use {wanted}");
+            if (tensor.DType != one && tensor.DType != other)
+                throw new MalformedException("bad-dtype", $"{SafetensorsHeader.Shown(tensor.Name)} is {tensor.DType}; use {one} or {other}");
         }
     }
 
@@ -147,10 +147,13 @@ public sealed class ActivationDecoder(Func<string, string, int?> widthOf, int me
         var ids = Slice(value, file, tensor).Span;
         var wide = tensor.DType == "I64";
         var known = new Dictionary<long, int>();
+        var (last, sequence) = (0L, 0);
         for (var row = 0; row < rows; row++)
         {
             var id = wide ? BinaryPrimitives.ReadInt64LittleEndian(ids[(row * 8)..]) : BinaryPrimitives.ReadInt32LittleEndian(ids[(row * 4)..]);
-            if (!known.TryGetValue(id, out var sequence)) known[id] = sequence = known.Count;
+            // Rows of a sequence stand together as a rule.
+            if ((row == 0 || id != last) && !known.TryGetValue(id, out sequence)) known[id] = sequence = known.Count;
+            last = id;
             sequenceOf[row] = sequence;
         }
         return (sequenceOf, known.Count);
