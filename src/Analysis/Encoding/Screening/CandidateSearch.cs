@@ -27,9 +27,10 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
     private const int StripFeatures = ScreenedWeights.StripFeatures;
     private const int CandidatesOneIn = 5;
     private const int Lanes = 16;
+    private const int PassBytes = 512 << 10;
 
     private readonly AlignedArray<int> tile = new(kernel.Rows * kernel.Features);
-    private readonly AlignedArray<float> outlierWeights = new(ScreenedRows.OutliersLimit * kernel.Features);
+    private readonly AlignedArray<float> outlierWeights = new(ScreenedRows.OutliersLimit * StripFeatures);
     private int[] startOfRow = [];
     private Pair[] candidates = [], sorted = [];
     private int count;
@@ -37,22 +38,26 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
     /// <summary>In the order of rows, then features. The upper ends are not set.</summary>
     public ReadOnlySpan<Pair> Found => sorted.AsSpan(0, count);
 
-    /// <param name="bounds">Top-k: what each row's score has to reach.</param>
+    /// <param name="reachR">Top-k: what each row's score has to reach, or is surely not among the k largest.</param>
     /// <returns>False: there are so many that summing all exactly is faster.</returns>
-    public bool Find(int strip, ScreenedRows rows, List<RowHits>? bounds)
+    public bool Find(int strip, ScreenedRows rows, ReadOnlySpan<float> reachR)
     {
         var most = Math.Max(rows.Count * (StripFeatures / CandidatesOneIn), StripFeatures);
-        if (candidates.Length < most + kernel.Rows * kernel.Features) (candidates, sorted) = (new Pair[most + kernel.Rows * kernel.Features], new Pair[most]);
+        if (sorted.Length < most) (candidates, sorted) = (new Pair[most + kernel.Rows * StripFeatures], new Pair[most]);
         count = 0;
-        var end = Math.Min((strip + 1) * StripFeatures / kernel.Features, weights.Panels);
-        for (var panel = strip * StripFeatures / kernel.Features; panel < end; panel++)
+        PickOutlierWeights(strip, rows.Outliers);
+        var (first, end) = (strip * StripFeatures, Math.Min((strip + 1) * StripFeatures, weights.Panels * kernel.Features));
+        // Some panels stay in the second-level cache, and a group of rows is read once for all of them.
+        var together = Math.Max(1, PassBytes / weights.Stride / kernel.Features) * kernel.Features;
+        for (; first < end; first += together)
         {
-            var first = panel * kernel.Features;
-            PickOutlierWeights(first, rows.Outliers);
             for (var row = 0; row < rows.Count; row += kernel.Rows)
             {
-                kernel.Sum(weights.Panel(panel), rows.Group(row), weights.Stride / 4, weights.Start(first), tile.Start);
-                for (var lane = 0; lane < kernel.Features; lane += Lanes) Collect(first, lane, rows, row, Math.Min(kernel.Rows, rows.Count - row), bounds);
+                for (var feature = first; feature < Math.Min(first + together, end); feature += kernel.Features)
+                {
+                    kernel.Sum(weights.Panel(feature / kernel.Features), rows.Group(row), weights.Stride / 4, weights.Start(feature), tile.Start);
+                    for (var lane = 0; lane < kernel.Features; lane += Lanes) Collect(feature + lane, tile.Start + lane, rows, row, Math.Min(kernel.Rows, rows.Count - row), reachR);
+                }
                 if (count > most) return false;
             }
         }
@@ -60,17 +65,16 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
         return true;
     }
 
-    private void PickOutlierWeights(int firstFeature, List<int> outliers)
+    private void PickOutlierWeights(int strip, List<int> outliers)
     {
-        var strip = weights.Strip(firstFeature / StripFeatures);
+        var features = weights.Strip(strip);
         for (var o = 0; o < outliers.Count; o++)
-            for (var f = 0; f < kernel.Features; f++) outlierWeights.Start[o * kernel.Features + f] = strip[firstFeature % StripFeatures + f, outliers[o]];
+            for (var f = 0; f < features.Count; f++) outlierWeights.Start[o * StripFeatures + f] = features[f, outliers[o]];
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Collect(int firstFeature, int lane, ScreenedRows rows, int firstRow, int rowCount, List<RowHits>? bounds)
+    private void Collect(int feature, int* sums, ScreenedRows rows, int firstRow, int rowCount, ReadOnlySpan<float> reachR)
     {
-        var feature = firstFeature + lane;
         var real = (1ul << Math.Clamp(sae.Latents - feature, 0, Lanes)) - 1;
         var scale = Vector512.LoadAligned(weights.Scale(feature));
         var norm = Vector512.LoadAligned(weights.Norm(feature));
@@ -85,15 +89,15 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
         {
             var row = firstRow + i;
             ref readonly var known = ref rows.Known(row);
-            var sum = Vector512.ConvertToSingle(Vector512.LoadAligned(tile.Start + i * kernel.Features + lane)) * (scale * known.Scale);
+            var sum = Vector512.ConvertToSingle(Vector512.LoadAligned(sums + i * kernel.Features)) * (scale * known.Scale);
             var outliers = rows.OutliersOf(row);
             for (var o = 0; o < outliers.Length; o++)
-                sum = Vector512.FusedMultiplyAdd(Vector512.Create(outliers[o]), Vector512.LoadAligned(outlierWeights.Start + o * kernel.Features + lane), sum);
+                sum = Vector512.FusedMultiplyAdd(Vector512.Create(outliers[o]), Vector512.LoadAligned(outlierWeights.Start + o * StripFeatures + feature % StripFeatures), sum);
             var away = rounded * (known.Error * Inflation) + error * (known.Norm * Inflation) + norm * (rows.Norm(row) * roundings * Inflation) + Vector512.Create(Underflow);
             var upper = (sum + away + bias) * gain;
             if (test.Signed) upper = Vector512.Max(Vector512.Abs(upper), Vector512.Abs((sum - away + bias) * gain));
             // Not "greater": what is not a number is not known to be silent. What equals the k-th may win by its place.
-            var silent = Vector512.LessThanOrEqual(upper, bounds is null ? cut : Vector512.MaxNative(cut, Vector512.Create(MathF.BitDecrement(bounds[row].Cut))));
+            var silent = Vector512.LessThanOrEqual(upper, reachR.IsEmpty ? cut : Vector512.MaxNative(cut, Vector512.Create(MathF.BitDecrement(reachR[row]))));
             for (var lanes = ~silent.ExtractMostSignificantBits() & real; lanes != 0; lanes &= lanes - 1)
                 candidates[count++] = new(row, feature + BitOperations.TrailingZeroCount(lanes), 0);
         }

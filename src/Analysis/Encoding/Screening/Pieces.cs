@@ -8,7 +8,7 @@ namespace DriftWatch.Analysis.Encoding.Screening;
 internal sealed unsafe class Pieces(int count, int stride)
 {
     /// <summary>Numbers of a piece; the last may be shorter.</summary>
-    public const int Length = 512;
+    public const int Length = 256;
 
     private readonly AlignedArray<float> storage = new((long)count * stride);
 

@@ -6,7 +6,7 @@ namespace DriftWatch.Analysis.Encoding.Screening;
 /// <remarks>
 /// Three steps for a strip of features at a time: find candidates (8 bits, all pairs of row and feature, <see cref="CandidateSearch"/>), refine (float32 in a fast order, the candidates;
 /// the bound is a hundred times tighter), settle (the one order, what is left: hardly more than what fires).
-/// Top-k: a feature is also left out if k others are surely larger.
+/// Top-k: a feature is also left out if k others are surely larger (<see cref="KthBound"/>).
 /// Where more than a fifth of a strip are candidates, screening costs more than it spares: such strips are summed exactly, and if they are most of a block, the next blocks are not screened.
 /// </remarks>
 internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
@@ -26,7 +26,7 @@ internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
     private readonly CandidateSearch search;
     private readonly float[] vectorD;
     private readonly bool topK;
-    private readonly List<RowHits> bounds = [];
+    private readonly KthBound kth;
     private readonly List<Pair> pending = [];
     private float[] sums = [];
     private bool densePacked;
@@ -41,46 +41,54 @@ internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
         search = new(sae, test, kernel, weights);
         vectorD = new float[weights.Stride];
         topK = TopKEncoder.Encodes(sae);
+        kth = new(sae);
     }
 
     /// <summary>Are the kind and the numbers such that a bound on the sum is a bound on the score?</summary>
     public static bool Encodes(SparseAutoencoder sae) =>
         CpuEncoder.Encodes(sae) && sae.Heads == 1 && sae.GluEncoderDF.Length == 0 && sae.Kind != AutoencoderKind.GroupMax && sae.Width <= ScreenKernel.WidthMaximum && TopKEncoder.Gain(sae).All(gain => gain >= 0);
 
-    /// <summary>Features in strips of 256.</summary>
+    /// <summary>Features in strips.</summary>
     public static int StripsOf(SparseAutoencoder sae) => (sae.Latents + StripFeatures - 1) / StripFeatures;
 
     protected override void Encode(float* rowsBD, int count, int part, int parts, List<RowHits> hits)
     {
-        rows.Take(rowsBD, count);
-        densePacked = false;
-        if (topK)
+        var strips = StripsOf(Sae);
+        var range = ((int)((long)part * strips / parts), (int)((long)(part + 1) * strips / parts));
+        if (!topK)
         {
-            while (bounds.Count < count) bounds.Add(HitsOfRow(Sae));
-            foreach (var bound in bounds) bound.Clear();
+            Pass(rowsBD, count, range, hits);
+            return;
         }
-        var (strips, denseStrips) = (StripsOf(Sae), 0);
-        var (first, end) = ((int)((long)part * strips / parts), (int)((long)(part + 1) * strips / parts));
-        for (var strip = first; strip < end; strip++)
+        kth.Begin(count, expects: true);
+        Pass(rowsBD, count, range, hits);
+        if (kth.Missed == 0) return;
+        var hitsAgain = kth.TakeMissed(rowsBD, hits, out var again);
+        kth.Begin(hitsAgain.Count, expects: false);
+        Pass(again, hitsAgain.Count, range, hitsAgain);
+    }
+
+    private void Pass(float* rowsBD, int count, (int First, int End) strips, List<RowHits> hits)
+    {
+        rows.Take(rowsBD, count);
+        if (topK) kth.Expect(rows);
+        densePacked = false;
+        var denseStrips = 0;
+        for (var strip = strips.First; strip < strips.End; strip++)
         {
-            if (unscreened == 0 && search.Find(strip, rows, topK ? bounds : null)) Refine(strip);
+            if (unscreened == 0 && search.Find(strip, rows, kth.ReachR)) Refine(strip);
             else
             {
                 denseStrips++;
                 Settle(hits);
                 EncodeDense(strip, hits);
             }
-            if (!topK) Settle(hits);
-            else
-            {
-                for (var row = 0; row < count; row++) bounds[row].Tighten(slack: Sae.K / 2);
-                if (pending.Count > count * (4L * Sae.K + 64)) Settle(hits);
-            }
+            if (topK) kth.Raise(last: strip == strips.End - 1);
+            if (!topK || pending.Count > count * (4L * Sae.K + 64)) Settle(hits);
         }
-        if (topK)
-            for (var row = 0; row < count; row++) bounds[row].Tighten(slack: 0);
+        if (topK) kth.FindMissed(rows, hits);
         Settle(hits);
-        unscreened = unscreened > 0 ? unscreened - 1 : denseStrips > (end - first) / 2 ? BlocksUnscreened : 0;
+        unscreened = unscreened > 0 ? unscreened - 1 : denseStrips > (strips.End - strips.First) / 2 ? BlocksUnscreened : 0;
     }
 
     /// <summary>Leaves of the candidates those that float32 sums cannot tell from firing.</summary>
@@ -89,7 +97,7 @@ internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
         var candidates = search.Found;
         if (sums.Length < candidates.Length) Array.Resize(ref sums, Math.Max(candidates.Length, 2 * sums.Length));
         sums.AsSpan(0, candidates.Length).Clear();
-        for (var from = 0; from < weights.Stride; from += Pieces.Length) AddPiece(weights.Strip(strip), candidates, from);
+        for (var from = 0; from < weights.Stride; from += Pieces.Length) AddPiece(strip, candidates, from);
 
         // The exact sum and this one each lose at most D roundings.
         var roundings = CandidateSearch.Rounding * (2 * Sae.Width + 64) * CandidateSearch.Inflation;
@@ -100,17 +108,18 @@ internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
             float bias = *test.Bias(feature), gain = *test.Gain(0, feature), cut = *test.Cut(0, feature);
             float upper = (sums[i] + away + bias) * gain, lower = (sums[i] - away + bias) * gain;
             if (test.Signed) (upper, lower) = (MathF.Max(MathF.Abs(upper), MathF.Abs(lower)), MathF.Max(lower, -upper));
-            if (upper <= cut || topK && upper < bounds[row].Cut) continue;
+            if (upper <= cut || topK && upper < kth.ReachR[row]) continue;
             pending.Add(new(row, feature, upper));
-            if (topK && lower > 0) bounds[row].Add(feature, lower);
+            if (topK && lower > 0) kth.Bounds[row].Add(feature, lower);
         }
     }
 
     // Row by row: its piece is in the first-level cache, the strip's in the second.
-    private void AddPiece(Pieces features, ReadOnlySpan<Pair> candidates, int from)
+    private void AddPiece(int strip, ReadOnlySpan<Pair> candidates, int from)
     {
         var length = Pieces.LengthFrom(from, weights.Stride);
-        var first = features.At(0, from);
+        var first = weights.Strip(strip).At(0, from);
+        var ahead = new Prefetch(from + length < weights.Stride ? (strip, from + length) : (strip + 1, 0), weights, turns: candidates.Length);
         for (var i = 0; i < candidates.Length;)
         {
             var row = candidates[i].Row;
@@ -130,6 +139,7 @@ internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
                 for (var j = 0; j < alike; j++) sums[i + j] += more[j];
             }
             i += alike;
+            ahead.Go(alike);
         }
     }
 
@@ -152,6 +162,9 @@ internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
                         ref readonly var pair = ref some[Math.Min(first + i, some.Length - 1)];
                         w[i] = weights.Strip(pair.Feature / StripFeatures).At(pair.Feature % StripFeatures, from);
                         x[i] = rows.Exact.At(pair.Row, from);
+                        // Which comes next time.
+                        ref readonly var next = ref some[Math.Min(first + PairSums.PairsOfTurn + i, some.Length - 1)];
+                        Prefetch.All(weights.Strip(next.Feature / StripFeatures).At(next.Feature % StripFeatures, from), Pieces.LengthFrom(from, weights.Stride));
                     }
                     PairSums.Exact(w, x, firstSum + first, Pieces.LengthFrom(from, Sae.Width));
                 }
@@ -163,7 +176,7 @@ internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
     {
         var kept = 0;
         foreach (var pair in CollectionsMarshal.AsSpan(pending))
-            if (!(pair.Upper < bounds[pair.Row].Cut)) pending[kept++] = pair;
+            if (!(pair.Upper < kth.ReachR[pair.Row] || float.IsPositiveInfinity(kth.ReachR[pair.Row]))) pending[kept++] = pair;
         pending.RemoveRange(kept, pending.Count - kept);
     }
 
@@ -196,7 +209,7 @@ internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
                 features.Read(first + f, vectorD);
                 for (var i = 0; i < Sae.Width; i++) densePanel.Start[i * n + f] = vectorD[i];
             }
-            dense.Encode(densePanel.Start, strip * StripFeatures + first, hits, topK ? bounds : null);
+            dense.Encode(densePanel.Start, strip * StripFeatures + first, hits, topK ? kth.Bounds : null);
         }
     }
 }

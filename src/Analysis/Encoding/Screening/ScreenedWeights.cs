@@ -4,7 +4,7 @@ namespace DriftWatch.Analysis.Encoding.Screening;
 /// <remarks>5 bytes a weight, D · F of them: 189 MB for 2,304 → 16,384, 671 MB for 4,096 → 32,768.</remarks>
 internal sealed unsafe class ScreenedWeights
 {
-    public const int StripFeatures = 256;
+    public const int StripFeatures = 512;
 
     // So many are packed at a time: their columns fit the cache.
     private const int PackedFeatures = 64;
@@ -31,6 +31,7 @@ internal sealed unsafe class ScreenedWeights
     /// <summary>D and the zeros behind it, to a multiple of 16.</summary>
     public int Stride { get; }
     public int Panels { get; }
+    public int Strips => strips.Length;
 
     /// <summary>[Stride / 4, N, 4].</summary>
     public sbyte* Panel(int panel) => panels.Start + (long)panel * panelFeatures * Stride;

@@ -133,6 +133,29 @@ public sealed class ScreenedEncoderTests
         SameAsDense(sae, SomeAutoencoder.Gaussians(random, Rows * Width, 1));
     }
 
+    [Theory]
+    [InlineData(AutoencoderKind.TopK)]
+    [InlineData(AutoencoderKind.AbsTopK)]
+    public void Rows_that_come_to_less_than_the_last_block_let_expect_change_nothing(AutoencoderKind kind)
+    {
+        var random = new Random(12);
+        var sae = Sparse(random, kind) with { K = 20, Normalization = InputNormalization.None, RescaleByDecoderNorm = false, SelectByDecoderNorm = false };
+        sae.EncoderDF[Features + 5] = float.NaN;
+        sae.EncoderDF[Features + 6] = float.PositiveInfinity;
+        foreach (var screen in Screens)
+        {
+            var (encoder, dense) = (new CpuEncoder(sae, 1, PanelKernel.Best, screen), new CpuEncoder(sae, 1, PanelKernel.Best, null));
+            foreach (var spread in new[] { 1f, 0, 0.5f, 0, 1, 1e-3f, 0 })
+            {
+                var rowsBD = SomeAutoencoder.Gaussians(random, 2 * Rows * Width, 1);
+                // One large number alone makes scores small beside the norm, and is kept out of the 8 bits.
+                for (var row = 0; row < 2 * Rows; row++)
+                    if (random.NextSingle() >= spread) rowsBD[row * Width] = 1e4f * (row % 5);
+                SameCodes.Assert(SameCodes.Of(dense, rowsBD), SameCodes.Of(encoder, rowsBD));
+            }
+        }
+    }
+
     [Fact]
     public void More_rows_than_a_block_are_encoded_by_any_number_of_threads()
     {
