@@ -10,8 +10,8 @@ switch (args)
     case ["glu", .. var rest]:
         GluBenchmark.Run(rest.Length > 0 ? int.Parse(rest[0], System.Globalization.CultureInfo.InvariantCulture) : 3);
         return 0;
-    case ["judge", .. var rest]:
-        JudgeBenchmark.Run(rest.Length > 0 ? int.Parse(rest[0], System.Globalization.CultureInfo.InvariantCulture) : 65_536, rest.Length > 1 ? int.Parse(rest[1], System.Globalization.CultureInfo.InvariantCulture) : 500);
+    case ["windows", .. var rest]:
+        WindowsBenchmark.Run(rest.Length > 0 ? int.Parse(rest[0], System.Globalization.CultureInfo.InvariantCulture) : 65_536, rest.Length > 1 ? int.Parse(rest[1], System.Globalization.CultureInfo.InvariantCulture) : 500);
         return 0;
     case ["detect", .. var rest]:
         return DetectBenchmark.Run(rest);
@@ -32,7 +32,7 @@ switch (args)
     default:
         Console.Error.WriteLine("usage: bench encode [options]; bench encode --help lists them");
         Console.Error.WriteLine("       bench glu [seconds for each measurement, default 3]");
-        Console.Error.WriteLine("       bench judge [features, default 65536] [sequences of a window, default 500]");
+        Console.Error.WriteLine("       bench windows [features, default 65536] [sequences of a window, default 500]");
         Console.Error.WriteLine("       bench ingest [MB on each topic, default 512] [rounds, default 5] [MiB in flight, default 64]");
         Console.Error.WriteLine("       bench replay [windows, default 300] [features, default 16384] [file to keep the made log in]");
         Console.Error.WriteLine("       bench gpu [seconds for each measurement, default 3]; bench gpu agreement SAE ACTIVATIONS [rows] (production profile)");

@@ -14,6 +14,7 @@ public sealed record Baseline(WindowKey From, string EncodingHash, string Hash, 
     public const string OtherActivations = "the baseline is another model's, and this model has a dictionary of its own: their activations do not compare";
 
     private Firing[]? firingF;
+    private int[]? magnitudesF;
 
     /// <summary>Canonical features that the windows' model can show, where it is seen through a feature map; null: all. That another one does not fire says nothing.</summary>
     public bool[]? ReachedF { get; private init; }
@@ -23,6 +24,21 @@ public sealed record Baseline(WindowKey From, string EncodingHash, string Hash, 
 
     /// <summary>Firing per feature, computed once: a baseline is compared with many windows.</summary>
     public Firing[] FiringF => firingF ??= Summary.FiringF();
+
+    /// <summary>How strongly a feature fired, in how many sequences; where each feature's counts begin is found once.</summary>
+    public ReadOnlySpan<MagnitudeCount> MagnitudesOf(int feature)
+    {
+        var beginF = magnitudesF ??= BeginOfMagnitudes();
+        return Summary.Magnitudes.AsSpan()[beginF[feature]..beginF[feature + 1]];
+    }
+
+    private int[] BeginOfMagnitudes()
+    {
+        var beginF = new int[Summary.Features + 1];
+        foreach (var count in Summary.Magnitudes) beginF[count.Feature + 1]++;
+        for (var f = 0; f < Summary.Features; f++) beginF[f + 1] += beginF[f];
+        return beginF;
+    }
 
     /// <summary>As windows behind a feature map compare with it.</summary>
     /// <param name="encoding">Of these windows. With another one only the rates and magnitudes of the features that the map reaches compare: all else is left out here, once for all detectors.</param>

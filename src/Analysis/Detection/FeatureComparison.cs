@@ -99,7 +99,7 @@ public sealed record FeatureComparison(IReadOnlyList<ComparedFeature> Features, 
         var (shareA, shareB) = (Share(then.Sequences, a), Share(now.Sequences, b));
         var interval = Statistics.RatioInterval(inB, inA);
         var onBoth = then.Sequences > 0 && now.Sequences > 0;
-        var test = onBoth ? FiringRateShift.Test(now, b, then, a) : null;
+        var test = onBoth ? FiringRateShift.Test(f, now, b, then, a) : null;
         var change = !reached ? FeatureChange.NotMapped
             : then.Sequences == 0 ? FeatureChange.New
             : now.Sequences == 0 ? FeatureChange.Silent

@@ -1,4 +1,5 @@
 using DriftWatch.Analysis.Windows;
+using MathNet.Numerics.Distributions;
 
 namespace DriftWatch.Analysis.Detection;
 
@@ -25,27 +26,25 @@ public sealed class FiringRateShift(DetectionOptions options) : IDetector
 
     public Finding Judge(WindowSummary window, Baseline baseline)
     {
-        var firingF = window.FiringF();
         var tested = Tested(window, baseline);
         if (tested.Count == 0) return Finding.Without(Name, Verdict.Undecided, 0, 1, "no feature fired in enough sequences to compare its rate");
 
-        var limit = Statistics.BenjaminiHochberg([.. tested.Select(feature => feature.P)], options.FalseDiscoveryRate);
-        var drifted = tested.Where(feature => feature.P <= limit && Factor(feature) >= options.RateRatio).OrderByDescending(feature => Math.Abs(feature.Z)).ThenBy(feature => feature.Feature).ToArray();
-        var score = Math.Log10(1 / Math.Max(tested.Min(feature => feature.P), Statistics.SmallestP));
+        var (significant, smallestP) = Significant(tested);
+        var drifted = significant.Where(entry => Factor(entry.Rate) >= options.RateRatio).OrderByDescending(entry => Math.Abs(entry.Rate.Z)).ThenBy(entry => entry.Rate.Feature).ToArray();
         var drift = drifted.Length >= Needed(options.FeaturesShare, tested.Count);
         return Finding.With(
             Name,
             drift ? Verdict.Drift : Verdict.Steady,
-            score,
-            drifted.Length == 0 ? 1 : drifted.Max(Factor),
+            Math.Log10(1 / Math.Max(smallestP, Statistics.SmallestP)),
+            drifted.Length == 0 ? 1 : drifted.Max(entry => Factor(entry.Rate)),
             $"{drifted.Length} of {tested.Count} features changed their firing rate by a factor of {options.RateRatio} or more",
-            drift ? [.. drifted.Select(WithInterval)] : []);
+            drift ? [.. drifted.Select(entry => Evidence(entry.Rate, entry.P))] : []);
 
         // Only for what is named: a window tests ten thousand features and more.
-        FeatureEvidence WithInterval(FeatureEvidence feature)
+        FeatureEvidence Evidence(TestedRate rate, double p)
         {
-            var interval = Statistics.RatioInterval(ClusteredRatio.Of(firingF[feature.Feature], window), ClusteredRatio.Of(baseline.FiringF[feature.Feature], baseline.Summary));
-            return feature with { RatioLow = interval?.Low, RatioHigh = interval?.High };
+            var interval = Statistics.RatioInterval(ClusteredRatio.Of(window.FiringF()[rate.Feature], window), ClusteredRatio.Of(baseline.FiringF[rate.Feature], baseline.Summary));
+            return new(rate.Feature, null, rate.BaselineRate, rate.Rate, rate.Z, p) { RatioLow = interval?.Low, RatioHigh = interval?.High };
         }
     }
 
@@ -53,38 +52,65 @@ public sealed class FiringRateShift(DetectionOptions options) : IDetector
     public (int Tested, double[] Factors) Measure(WindowSummary window, Baseline baseline)
     {
         var tested = Tested(window, baseline);
-        var limit = Statistics.BenjaminiHochberg([.. tested.Select(feature => feature.P)], options.FalseDiscoveryRate);
-        return (tested.Count, [.. tested.Where(feature => feature.P <= limit).Select(Factor).OrderDescending()]);
+        return (tested.Count, [.. Significant(tested).Features.Select(entry => Factor(entry.Rate)).OrderDescending()]);
+    }
+
+    /// <summary>Features whose p-value survives, and the smallest of all.</summary>
+    /// <remarks>What is above the false discovery rate even with the normal tail cannot survive and counts as 1: that is nearly all, and tails are slow.</remarks>
+    private (List<(TestedRate Rate, double P)> Features, double SmallestP) Significant(List<TestedRate> tested)
+    {
+        var quiet = 0.999 * Normal.InvCDF(0, 1, 1 - options.FalseDiscoveryRate / 2);
+        var pValues = new double[tested.Count];
+        for (var i = 0; i < pValues.Length; i++) pValues[i] = Math.Abs(tested[i].Z) < quiet ? 1 : tested[i].P;
+        var limit = Statistics.BenjaminiHochberg(pValues, options.FalseDiscoveryRate);
+        var smallest = pValues.Length == 0 ? 1 : pValues.Min();
+        var significant = new List<(TestedRate, double)>();
+        for (var i = 0; i < pValues.Length; i++)
+            if (pValues[i] <= limit) significant.Add((tested[i], pValues[i]));
+        return (significant, smallest < 1 ? smallest : tested.Min(rate => rate.P));
     }
 
     /// <summary>How many of the tested features must have drifted.</summary>
     public static double Needed(double featuresShare, int tested) => Math.Max(FeaturesMinimum, featuresShare * tested);
 
-    private static List<FeatureEvidence> Tested(WindowSummary window, Baseline baseline)
+    private static List<TestedRate> Tested(WindowSummary window, Baseline baseline)
     {
-        var firingF = window.FiringF();
-        var tested = new List<FeatureEvidence>();
+        var (firingF, baselineF) = (window.FiringF(), baseline.FiringF);
+        var tested = new List<TestedRate>();
+        var share = SmallerShare(window, baseline.Summary);
         for (var f = 0; f < firingF.Length; f++)
-            if (Test(firingF[f], window, baseline.FiringF[f], baseline.Summary) is var (rate, baselineRate, z, p)) tested.Add(new(f, null, baselineRate, rate, z, p));
+            if ((firingF[f].Sequences + baselineF[f].Sequences) * share >= ExpectedSequencesMinimum && Test(f, firingF[f], window, baselineF[f], baseline.Summary) is { } rate) tested.Add(rate);
         return tested;
     }
 
-    /// <summary>Clustered z of one feature's rates and its two-sided p-value; null: it fired in too few sequences.</summary>
-    internal static (double Rate, double BaselineRate, double Z, double P)? Test(in Firing now, WindowSummary window, in Firing then, WindowSummary baseline)
+    /// <summary>Null: it fired in too few sequences.</summary>
+    internal static TestedRate? Test(int feature, in Firing now, WindowSummary window, in Firing then, WindowSummary baseline)
     {
-        var share = (double)window.Sequences / (window.Sequences + baseline.Sequences);
-        var expected = (now.Sequences + then.Sequences) * Math.Min(share, 1 - share);
+        var expected = (now.Sequences + then.Sequences) * SmallerShare(window, baseline);
         if (!(expected >= ExpectedSequencesMinimum)) return null;
         var (here, there) = (ClusteredRatio.Of(now, window), ClusteredRatio.Of(then, baseline));
-        var z = Statistics.ClusteredZ(here, there);
-        // The variance is estimated from the sequences that fire, on the smaller side above all: Student's tail and not the normal one, which names too many features.
-        return (here.Ratio, there.Ratio, z, Math.Abs(z) < 2 ? Statistics.NormalP(z) : Statistics.StudentP(z, expected - 1));
+        return new(feature, there.Ratio, here.Ratio, Statistics.ClusteredZ(here, there), expected);
+    }
+
+    /// <summary>Of all sequences, those of the smaller side.</summary>
+    private static double SmallerShare(WindowSummary window, WindowSummary baseline)
+    {
+        var share = (double)window.Sequences / (window.Sequences + baseline.Sequences);
+        return Math.Min(share, 1 - share);
     }
 
     /// <summary>Up or down, 1 or more; bounded, so that a rate of 0 is a large factor and not an infinite one.</summary>
-    private static double Factor(FeatureEvidence feature)
+    private static double Factor(TestedRate feature)
     {
         var (low, high) = feature.Rate < feature.BaselineRate ? (feature.Rate, feature.BaselineRate) : (feature.BaselineRate, feature.Rate);
         return Math.Min(1000, high / Math.Max(low, 1e-12));
+    }
+
+    /// <summary>Clustered z of one feature's rates.</summary>
+    /// <param name="Expected">Sequences in which it should fire on the smaller side.</param>
+    internal readonly record struct TestedRate(int Feature, double BaselineRate, double Rate, double Z, double Expected)
+    {
+        /// <summary>Two-sided. The variance is estimated from the sequences that fire, on the smaller side above all: Student's tail and not the normal one, which names too many features.</summary>
+        public double P => Math.Abs(Z) < 2 ? Statistics.NormalP(Z) : Statistics.StudentP(Z, Expected - 1);
     }
 }

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using DriftWatch.Analysis.Windows;
 
 namespace DriftWatch.Analysis.Detection;
@@ -16,6 +15,9 @@ public sealed class MagnitudeShift(DetectionOptions options) : IDetector
     private const long SequencesMinimum = 30;
     private const double OctavesPerBin = 0.25;
 
+    // −ln of the rate, and less than any rounding away from it.
+    private readonly double quiet = -Math.Log(options.FalseDiscoveryRate) - 1e-6;
+
     public string Name => "magnitude-shift";
 
     public Finding Judge(WindowSummary window, Baseline baseline)
@@ -23,15 +25,18 @@ public sealed class MagnitudeShift(DetectionOptions options) : IDetector
         var tested = Tested(window, baseline);
         if (tested.Count == 0) return Finding.Without(Name, Verdict.Undecided, 0, 0, "no feature fired in enough sequences on both sides to compare its magnitudes");
 
-        var changed = Significant(tested).Where(test => test.Octaves >= options.MagnitudeOctaves).OrderByDescending(test => test.Octaves).ThenBy(test => test.Feature.Feature).ToArray();
+        var changed = Significant(tested).Where(test => test.Octaves >= options.MagnitudeOctaves).OrderByDescending(test => test.Octaves).ThenBy(test => test.Feature).ToArray();
         var drift = changed.Length >= FiringRateShift.Needed(options.FeaturesShare, tested.Count);
         return Finding.With(
             Name,
             drift ? Verdict.Drift : Verdict.Steady,
-            Math.Log10(1 / Math.Max(tested.Min(test => test.Feature.P), Statistics.SmallestP)),
+            Math.Log10(1 / Math.Max(tested.Min(test => test.P), Statistics.SmallestP)),
             changed.Length == 0 ? 0 : changed[0].Octaves,
             $"{changed.Length} of {tested.Count} features changed their magnitude when firing by {options.MagnitudeOctaves} octaves or more",
-            drift ? [.. changed.Select(test => test.Feature)] : []);
+            drift ? [.. changed.Select(Evidence)] : []);
+
+        FeatureEvidence Evidence(TestedMagnitude test) =>
+            new(test.Feature, null, (double)baseline.FiringF[test.Feature].Rows / baseline.Summary.Rows, (double)window.FiringF()[test.Feature].Rows / window.Rows, 0, test.P);
     }
 
     /// <summary>How many features are tested, and how far those moved whose p-value survives, the farthest first, in octaves.</summary>
@@ -41,28 +46,29 @@ public sealed class MagnitudeShift(DetectionOptions options) : IDetector
         return (tested.Count, [.. Significant(tested).Select(test => test.Octaves).OrderDescending()]);
     }
 
-    private IEnumerable<(FeatureEvidence Feature, double Octaves)> Significant(List<(FeatureEvidence Feature, double Octaves)> tested)
+    private IEnumerable<TestedMagnitude> Significant(List<TestedMagnitude> tested)
     {
-        var limit = Statistics.BenjaminiHochberg([.. tested.Select(test => test.Feature.P)], options.FalseDiscoveryRate);
-        return tested.Where(test => test.Feature.P <= limit);
+        var limit = Statistics.BenjaminiHochberg([.. tested.Select(test => test.P)], options.FalseDiscoveryRate);
+        return tested.Where(test => test.P <= limit);
     }
 
-    private List<(FeatureEvidence Feature, double Octaves)> Tested(WindowSummary window, Baseline baseline)
+    private List<TestedMagnitude> Tested(WindowSummary window, Baseline baseline)
     {
-        var (nowF, thenF) = (window.FiringF(), baseline.FiringF);
-        var tested = new List<(FeatureEvidence Feature, double Octaves)>();
-        var then = baseline.Summary.Magnitudes;
-        for (int i = 0, j = 0, end; i < window.Magnitudes.Length; i = end)
+        var (firingF, baselineF) = (window.FiringF(), baseline.FiringF);
+        var tested = new List<TestedMagnitude>();
+        var magnitudes = window.Magnitudes.AsSpan();
+        for (int from = 0, to; from < magnitudes.Length; from = to)
         {
-            var feature = window.Magnitudes[i].Feature;
-            end = EndOf(window.Magnitudes, i);
-            while (j < then.Length && then[j].Feature < feature) j++;
-            if (j == then.Length || then[j].Feature != feature) continue;
-            var thenEnd = EndOf(then, j);
-            var (n, m) = (Total(window.Magnitudes, i, end), Total(then, j, thenEnd));
+            var feature = magnitudes[from].Feature;
+            for (to = from + 1; to < magnitudes.Length && magnitudes[to].Feature == feature;) to++;
+            // Of most features there are too few: nothing more is read of them.
+            if (Math.Min(firingF[feature].Sequences, baselineF[feature].Sequences) < SequencesMinimum) continue;
+            var now = magnitudes[from..to];
+            var then = baseline.MagnitudesOf(feature);
+            var (n, m) = (Total(now), Total(then));
             if (Math.Min(n, m) < SequencesMinimum) continue;
-            var (d, octaves) = Compare(window.Magnitudes.AsSpan()[i..end], n, then.AsSpan()[j..thenEnd], m);
-            tested.Add((new(feature, null, (double)thenF[feature].Rows / baseline.Summary.Rows, (double)nowF[feature].Rows / window.Rows, 0, P(d, n, m)), octaves));
+            var (d, octaves) = MayDiffer(now, n, then, m) ? Compare(now, n, then, m) : default;
+            tested.Add(new(feature, octaves, P(d, n, m)));
         }
         return tested;
     }
@@ -70,6 +76,27 @@ public sealed class MagnitudeShift(DetectionOptions options) : IDetector
     /// <summary>What no correction could still reject counts as 1 (there p ≈ 2 exp(−2 D² nm/(n + m))): of 65,536 features nearly all are, and the series is slow there.</summary>
     private double P(double d, long n, long m) =>
         Math.Exp(-2 * d * d * ((double)n * m / (n + m))) > options.FalseDiscoveryRate ? 1 : TwoSample.KolmogorovSmirnovP(d, n, m);
+
+    /// <summary>False where <see cref="P"/> of the largest difference is surely 1: whole numbers in one sweep without branches, a tenth of the time of <see cref="Compare"/>.</summary>
+    private bool MayDiffer(ReadOnlySpan<MagnitudeCount> now, long n, ReadOnlySpan<MagnitudeCount> then, long m)
+    {
+        const int BinsMaximum = 64;
+        var low = Math.Min(now[0].Bin, then[0].Bin);
+        var bins = Math.Max(now[^1].Bin, then[^1].Bin) - low + 1;
+        if (bins > BinsMaximum || Math.Max(n, m) > int.MaxValue) return true;
+        Span<long> steps = stackalloc long[BinsMaximum];
+        foreach (var count in now) steps[count.Bin - low] += count.Sequences * m;
+        foreach (var count in then) steps[count.Bin - low] -= count.Sequences * n;
+        var (difference, highest, lowest) = (0L, 0L, 0L);
+        foreach (var step in steps[..bins])
+        {
+            difference += step;
+            highest = Math.Max(highest, difference);
+            lowest = Math.Min(lowest, difference);
+        }
+        var largest = Math.Max(highest, -lowest);
+        return 2.0 * largest * largest / ((double)n * m * (n + m)) > quiet;
+    }
 
     /// <summary>Largest and summed difference of the two distribution functions, bin by bin.</summary>
     private static (double Largest, double Octaves) Compare(ReadOnlySpan<MagnitudeCount> now, long n, ReadOnlySpan<MagnitudeCount> then, long m)
@@ -90,17 +117,12 @@ public sealed class MagnitudeShift(DetectionOptions options) : IDetector
         return (largest, octaves);
     }
 
-    private static int EndOf(ImmutableArray<MagnitudeCount> magnitudes, int from)
-    {
-        var end = from + 1;
-        while (end < magnitudes.Length && magnitudes[end].Feature == magnitudes[from].Feature) end++;
-        return end;
-    }
-
-    private static long Total(ImmutableArray<MagnitudeCount> magnitudes, int from, int end)
+    private static long Total(ReadOnlySpan<MagnitudeCount> magnitudes)
     {
         var total = 0L;
-        for (var i = from; i < end; i++) total += magnitudes[i].Sequences;
+        foreach (var count in magnitudes) total += count.Sequences;
         return total;
     }
+
+    private readonly record struct TestedMagnitude(int Feature, double Octaves, double P);
 }

@@ -297,9 +297,7 @@ public sealed partial class SequenceTails
             if (taken < learning) return new(namedF, 0);
             if (looked is not { } known || !ReferenceEquals(known.Window, window) || known.Start != start)
             {
-                rFLS.CopyTo(nextFLS, 0);
-                namedF.CopyTo(nextF, 0);
-                looked = known = (window, start, Next(window, start, nextFLS, nextF));
+                looked = known = (window, start, Next(window, start));
             }
             return new(nextF, known.MeanR);
         }
@@ -314,25 +312,29 @@ public sealed partial class SequenceTails
 
         public void Begin() => Array.Clear(rFLS);
 
-        /// <summary>Moves the bets on by a window.</summary>
-        private double Next(WindowSummary window, double start, double[] rFLS, double[] namedF)
+        /// <summary>Where the bets are after the window; the mean of R.</summary>
+        private double Next(WindowSummary window, double start)
         {
             var xFL = Exceeding(window);
             Array.Fill(bets, double.NaN);
             var sum = 0.0;
+            Span<double> large = stackalloc double[Steps];
             for (var f = 0; f < count; f++)
             {
                 var e = 0.0;
                 for (var slot = f * Levels; slot < (f + 1) * Levels; slot++)
-                    for (var step = 0; step < Steps; step++)
+                {
+                    var betS = Bets(aFL[slot], window.Sequences, xFL[slot], large);
+                    for (var step = 0; step < betS.Length; step++)
                     {
-                        var bet = Bet(aFL[slot], window.Sequences, xFL[slot], step);
-                        ref var r = ref rFLS[slot * Steps + step];
-                        r = Math.Min(most, (r + start) * bet);
-                        sum += r;
-                        e += bet;
+                        var won = (rFLS[slot * Steps + step] + start) * betS[step];
+                        won = won < most ? won : most;
+                        nextFLS[slot * Steps + step] = won;
+                        sum += won;
+                        e += betS[step];
                     }
-                namedF[f] = Math.Min(most, (namedF[f] + start) * e / (Levels * Steps));
+                }
+                nextF[f] = Math.Min(most, (namedF[f] + start) * e / (Levels * Steps));
             }
             return sum / rFLS.Length;
         }
@@ -342,8 +344,8 @@ public sealed partial class SequenceTails
         {
             var (nowF, usualF) = (Exceeding(now.FiringCounts), Exceeding(usual.FiringCounts));
             var tests = nowF.Select(entry => (Feature: entry.Key, P: Statistics.FisherP(entry.Value, now.Sequences, usualF.GetValueOrDefault(entry.Key), usual.Sequences))).OrderBy(test => test.P).ThenBy(test => test.Feature).ToArray();
-            // A feature that none of them has is a test too, with p = 1.
-            var rejected = Statistics.BenjaminiHochberg([.. tests.Select(test => test.P), .. Enumerable.Repeat(1.0, count - tests.Length)], falseDiscoveryRate);
+            // A feature that none of them has is a test too.
+            var rejected = Statistics.BenjaminiHochberg(tests.Select(test => test.P), count, falseDiscoveryRate);
             return tests.TakeWhile(test => test.P <= rejected);
         }
 
@@ -355,14 +357,14 @@ public sealed partial class SequenceTails
             return exceeding;
         }
 
-        private double Bet(double a, long n, int x, int step)
+        /// <param name="large">Room for those that are not kept.</param>
+        private ReadOnlySpan<double> Bets(double a, long n, int x, Span<double> large)
         {
             // aFL counts from 1 up: whole numbers.
-            if (a >= BetCounts || x >= BetExceeding) return Compute();
-            ref var kept = ref bets[((int)a * BetExceeding + x) * Steps + step];
-            return double.IsNaN(kept) ? kept = Compute() : kept;
-
-            double Compute() => Math.Min(most, Math.Exp(PolyaUrn.LogEValue(a, total - a, n, x, FeatureSteps[step])));
+            var betS = a < BetCounts && x < BetExceeding ? bets.AsSpan(((int)a * BetExceeding + x) * Steps, Steps) : large;
+            if (double.IsNaN(betS[0]) || betS == large)
+                for (var step = 0; step < Steps; step++) betS[step] = Math.Min(most, Math.Exp(PolyaUrn.LogEValue(a, total - a, n, x, FeatureSteps[step])));
+            return betS;
         }
 
         public void Learn(WindowSummary window)

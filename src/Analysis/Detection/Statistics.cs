@@ -72,12 +72,15 @@ public static class Statistics
 
     /// <summary>Benjamini and Hochberg (1995): the largest p-value to reject so that the expected share of false rejections stays at most <paramref name="rate"/>; 0 if none.</summary>
     /// <param name="pValues">Of all tests made, the insignificant ones too.</param>
-    public static double BenjaminiHochberg(IReadOnlyCollection<double> pValues, double rate)
+    public static double BenjaminiHochberg(IReadOnlyCollection<double> pValues, double rate) => BenjaminiHochberg(pValues, pValues.Count, rate);
+
+    /// <param name="pValues">Of those tests at least whose p-value is no larger than the rate: only they can be rejected, and most are larger.</param>
+    /// <param name="tests">Of all tests made.</param>
+    public static double BenjaminiHochberg(IEnumerable<double> pValues, int tests, double rate)
     {
-        // Only these can be rejected, and most are larger.
         var sorted = pValues.Where(p => p <= rate).Order().ToArray();
         for (var i = sorted.Length - 1; i >= 0; i--)
-            if (sorted[i] <= rate * (i + 1) / pValues.Count) return sorted[i];
+            if (sorted[i] <= rate * (i + 1) / tests) return sorted[i];
         return 0;
     }
 }

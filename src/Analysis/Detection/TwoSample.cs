@@ -1,3 +1,4 @@
+using System.Numerics;
 using MathNet.Numerics;
 
 namespace DriftWatch.Analysis.Detection;
@@ -222,7 +223,11 @@ public static class TwoSample
             {
                 var factor = a[i * size + k];
                 if (factor == 0) continue;
-                for (var j = 0; j < size; j++) product[i * size + j] += factor * b[k * size + j];
+                Span<double> sums = product.AsSpan(i * size, size);
+                var row = b.AsSpan(k * size, size);
+                var j = 0;
+                for (; j <= size - Vector<double>.Count; j += Vector<double>.Count) (new Vector<double>(sums[j..]) + factor * new Vector<double>(row[j..])).CopyTo(sums[j..]);
+                for (; j < size; j++) sums[j] += factor * row[j];
             }
         return product;
     }

@@ -13,11 +13,9 @@ public sealed class SummaryBuilder(int features, int width, ImmutableArray<Featu
     /// <summary>Profiles kept until the window closes; later sequences are in the sums and are not judged for novelty.</summary>
     private const int ProfilesMaximum = 65_536;
 
-    private readonly Dictionary<(int Feature, int Count), long> firingCounts = [];
-    private readonly Dictionary<int, (long RowsByLength, ExactSum Magnitude)> fired = [];
+    private readonly FeatureCounts counts = new(features);
     private readonly Firing[] setFiring = new Firing[sets.Length];
     private readonly SetCounter[] setCounters = [.. sets.Select(set => new SetCounter(set))];
-    private readonly Dictionary<(int Feature, int Bin), long> magnitudes = [];
     private readonly SortedDictionary<string, Dictionary<int, long>> scoreBins = new(StringComparer.Ordinal);
     private readonly List<float> profiles = [];
     private readonly SequenceFirings firings = new();
@@ -67,10 +65,7 @@ public sealed class SummaryBuilder(int features, int width, ImmutableArray<Featu
         var spread = active > 0 ? (double)touched.Count / active : 0;
         foreach (var feature in touched)
         {
-            CollectionsMarshal.GetValueRefOrAddDefault(magnitudes, (feature, MagnitudeCount.BinOf(new ExactSum(magnitudeF[feature]).Value / countF[feature])), out _)++;
-            CollectionsMarshal.GetValueRefOrAddDefault(firingCounts, (feature, countF[feature]), out _)++;
-            ref var entry = ref CollectionsMarshal.GetValueRefOrAddDefault(fired, feature, out _);
-            entry = (entry.RowsByLength + (long)countF[feature] * n, entry.Magnitude + new ExactSum(magnitudeF[feature]));
+            counts.Add(feature, countF[feature], n, new(magnitudeF[feature]));
             firings.Add(feature, countF[feature]);
             countF[feature] = 0;
             magnitudeF[feature] = 0;
@@ -143,30 +138,34 @@ public sealed class SummaryBuilder(int features, int width, ImmutableArray<Featu
         }
     }
 
-    public WindowSummary Build() => new()
+    public WindowSummary Build()
     {
-        Features = features,
-        Width = width,
-        Rows = Rows,
-        Sequences = sequences,
-        LengthSquared = lengthSquared,
-        RowsNotFinite = RowsNotFinite,
-        RowsZero = RowsZero,
-        RowsOutlier = RowsOutlier,
-        FiringCounts = [.. firingCounts.Select(entry => new FiringCount(entry.Key.Feature, entry.Key.Count, entry.Value)).OrderBy(count => count.Feature).ThenBy(count => count.Count)],
-        Fired = [.. fired.Select(entry => new FiredFeature(entry.Key, entry.Value.RowsByLength, entry.Value.Magnitude)).OrderBy(entry => entry.Feature)],
-        Sets = sets.Zip(setFiring).ToImmutableSortedDictionary(pair => pair.First.Key, pair => pair.Second, StringComparer.Ordinal),
-        L0 = l0,
-        Residual = residual,
-        ActivationSumD = [.. sumD],
-        ActivationSquareD = [.. squareD],
-        SequenceSquareD = [.. sequenceSquareD],
-        SequenceByLengthD = [.. sequenceByLengthD],
-        Scores = scoreBins.ToImmutableSortedDictionary(entry => entry.Key, entry => LogHistogram.From(entry.Value), StringComparer.Ordinal),
-        Magnitudes = [.. magnitudes.Select(entry => new MagnitudeCount(entry.Key.Feature, entry.Key.Bin, entry.Value)).OrderBy(count => count.Feature).ThenBy(count => count.Bin)],
-        ProfileSum = [.. profileSum.Select(units => new ExactSum(units))],
-        ProfileProducts = [.. profileProducts.Select(units => new ExactSum(units))],
-    };
+        var (firingCounts, fired, magnitudes) = counts.Build();
+        return new()
+        {
+            Features = features,
+            Width = width,
+            Rows = Rows,
+            Sequences = sequences,
+            LengthSquared = lengthSquared,
+            RowsNotFinite = RowsNotFinite,
+            RowsZero = RowsZero,
+            RowsOutlier = RowsOutlier,
+            FiringCounts = firingCounts,
+            Fired = fired,
+            Sets = sets.Zip(setFiring).ToImmutableSortedDictionary(pair => pair.First.Key, pair => pair.Second, StringComparer.Ordinal),
+            L0 = l0,
+            Residual = residual,
+            ActivationSumD = [.. sumD],
+            ActivationSquareD = [.. squareD],
+            SequenceSquareD = [.. sequenceSquareD],
+            SequenceByLengthD = [.. sequenceByLengthD],
+            Scores = scoreBins.ToImmutableSortedDictionary(entry => entry.Key, entry => LogHistogram.From(entry.Value), StringComparer.Ordinal),
+            Magnitudes = magnitudes,
+            ProfileSum = [.. profileSum.Select(units => new ExactSum(units))],
+            ProfileProducts = [.. profileProducts.Select(units => new ExactSum(units))],
+        };
+    }
 
     /// <summary>Profiles of the window's sequences, <see cref="SequenceProfile.Length"/> numbers each: kept while it is open and for judging it, not stored.</summary>
     public float[] Profiles() => [.. profiles];

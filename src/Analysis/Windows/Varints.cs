@@ -109,7 +109,7 @@ public sealed class VarintReader(byte[] bytes, string reason, string what)
             throw new MalformedException(reason, $"the {what} has version {(packed.Length == 0 ? "none" : packed[0])}; this build reads versions 1 to {newestVersion}. Use a newer DriftWatch");
         using var source = new MemoryStream(packed[1..].ToArray());
         using var brotli = new BrotliStream(source, CompressionMode.Decompress);
-        using var raw = new MemoryStream();
+        using var raw = new MemoryStream(Math.Min(BytesMaximum, 4 * packed.Length));
         var chunk = new byte[1 << 16];
         try
         {
@@ -152,6 +152,12 @@ public sealed class VarintReader(byte[] bytes, string reason, string what)
     /// <summary>A number of up to nine bytes, still zigzagged; else nothing is read.</summary>
     private bool TryReadShort(out ulong zigzag)
     {
+        // Nearly all are differences of neighbours, in one byte.
+        if (at < bytes.Length && bytes[at] < 0x80)
+        {
+            zigzag = bytes[at++];
+            return true;
+        }
         zigzag = 0;
         var end = Math.Min(bytes.Length, at + 9);
         for (var (next, shift) = (at, 0); next < end; next++, shift += 7)
