@@ -9,7 +9,7 @@ export MSBUILDDISABLENODEREUSE := 1   # Build nodes that stay behind keep pipes 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo build run test simulate bench chaos format clean librdkafka
+.PHONY: help demo build run test simulate bench soak chaos format clean librdkafka
 
 help:                 ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -33,6 +33,9 @@ simulate: librdkafka  ## crashes, outages and rebalances by seed: ARGS="--seeds 
 
 bench: librdkafka     ## run the benchmarks; ARGS="encode" picks one
 	dotnet run --project tests/Benchmarks -c Release -p:Profile=$(PROFILE) -- $(or $(ARGS),encode)
+
+soak: build           ## one daemon under full load on a real Kafka: memory, speed, every row; ARGS="60" minutes
+	dotnet run --project tests/Benchmarks -c Release -- soak $(ARGS)
 
 chaos: build          ## three daemons on a real Kafka and PostgreSQL, killed while messages are sent; ARGS="--kills 200"
 	dotnet run --project tests/Chaos -c Release -- $(ARGS)

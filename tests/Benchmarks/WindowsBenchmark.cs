@@ -10,7 +10,7 @@ namespace DriftWatch.Benchmarks;
 internal static class WindowsBenchmark
 {
     // The first rounds are for the compiler.
-    private const int Width = 64, Rows = 64, ActiveARow = 64, Rounds = 120, RoundsCounted = 20;
+    private const int Width = 64, Rows = 64, ActiveARow = 64, Rounds = 40, RoundsCounted = 20;
 
     public static void Run(int features, int sequences)
     {

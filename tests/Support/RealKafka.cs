@@ -44,8 +44,9 @@ public sealed class RealKafka : IDisposable
     /// <summary>kill -9.</summary>
     public void Kill() => Run("kill", folder!.Path);
 
-    public void CreateTopic(string topic, int partitions) =>
-        Run("topics", "--bootstrap-server", BootstrapServers, "--create", "--topic", topic, "--partitions", partitions.ToString());
+    /// <param name="settings">Of the topic, as in <c>retention.bytes=1000000</c>.</param>
+    public void CreateTopic(string topic, int partitions, params string[] settings) =>
+        Run(["topics", "--bootstrap-server", BootstrapServers, "--create", "--topic", topic, "--partitions", partitions.ToString(), .. settings.SelectMany(setting => new[] { "--config", setting })]);
 
     public void Dispose()
     {
