@@ -23,7 +23,7 @@ public sealed record EncoderChoice(EncoderDevice Device, Precision Precision, in
         if (Device == EncoderDevice.Cpu) return FastestEncoder.For(sae, Threads);
         if (GpuProblem is { } reason)
             return Device == EncoderDevice.Cuda ? throw new GpuException($"encoder is 'cuda', and {reason}") : OnProcessor(sae, BuiltForGpus ? reason : null);
-        if (!CpuEncoder.Encodes(sae)) return OnProcessor(sae, $"a dictionary of kind {(sae.Kind == AutoencoderKind.MatchingPursuit ? "matching pursuit" : "GLU")} has no encoder for GPUs");
+        if (!CpuEncoder.Encodes(sae)) return OnProcessor(sae, "matching pursuit has no encoder for GPUs");
         try
         {
             return OnGpu(sae);

@@ -30,7 +30,7 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
     private readonly RowHits kept;
 
     private readonly Tensor weightsDL, biasL, cutF, zero, inputBD;
-    private readonly Tensor? gainHL;
+    private readonly Tensor? gainHL, gateDL, gateBiasL;
     private readonly Tensor[] staged;
     private int batchRows;
 
@@ -59,7 +59,8 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
         device = torch.device(deviceType, deviceType == DeviceType.CUDA ? 0 : -1);
         try
         {
-            weightsDL = torch.empty([sae.Width, sae.Latents], precision == Precision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32, device);
+            weightsDL = MovedWeights(sae.EncoderDF);
+            if (sae.GluEncoderDF.Length > 0) (gateDL, gateBiasL) = (MovedWeights(sae.GluEncoderDF), Moved(sae.GluBiasF, sae.Latents));
             inputBD = torch.empty([batchRows, sae.Width], ScalarType.Float32, device);
             biasL = Moved(gated ? new float[sae.Latents] : sae.EncoderBiasF, sae.Latents);
             cutF = Moved(Cuts(sae), sae.Features);
@@ -68,11 +69,10 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
             gainHL = sae.Heads == 1 && Array.TrueForAll(gain, g => g == 1) ? null : Moved(gain, sae.Heads, sae.Latents);
             staged = [Pinned(ScalarType.Float32, batchRows, sae.Width), Pinned(ScalarType.Float32, batchRows, sae.Width)];
             (cells, values) = (Pinned(ScalarType.Int32, 1), Pinned(ScalarType.Float32, 1));
-            MoveWeights();
         }
         catch (ExternalException error) when (IsOutOfMemory(error))
         {
-            throw new GpuException($"the GPU has no room for the dictionary, {((long)sae.Width * sae.Latents * (precision == Precision.Bf16 ? 2 : 4)) >> 20} MiB. Free the GPU (nvidia-smi shows who uses it), give the daemon another (CUDA_VISIBLE_DEVICES), or use encoder: cpu", error);
+            throw new GpuException($"the GPU has no room for the dictionary, {((sae.EncoderDF.LongLength + sae.GluEncoderDF.LongLength) * (precision == Precision.Bf16 ? 2 : 4)) >> 20} MiB. Free the GPU (nvidia-smi shows who uses it), give the daemon another (CUDA_VISIBLE_DEVICES), or use encoder: cpu", error);
         }
     }
 
@@ -134,7 +134,7 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
 
     public void Dispose()
     {
-        foreach (var tensor in new[] { weightsDL, biasL, cutF, zero, inputBD, gainHL, staged[0], staged[1], cells, values }) tensor?.Dispose();
+        foreach (var tensor in new[] { weightsDL, biasL, gateDL, gateBiasL, cutF, zero, inputBD, gainHL, staged[0], staged[1], cells, values }) tensor?.Dispose();
     }
 
     /// <summary>Rows from <paramref name="first"/> on, normalised, as many as a batch takes.</summary>
@@ -164,7 +164,9 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
         if (OnGpu) backends.cuda.matmul.allow_tf32 = precision == Precision.Tf32;
         var batchBD = inputBD.narrow(0, 0, rows);
         batchBD.copy_(stagedBD.narrow(0, 0, rows), nonBlocking: true);
-        var sumsBL = precision == Precision.Bf16 ? batchBD.to_type(ScalarType.BFloat16).mm(weightsDL).to_type(ScalarType.Float32).add_(biasL) : biasL.addmm(batchBD, weightsDL);
+        var factorsBD = precision == Precision.Bf16 ? batchBD.to_type(ScalarType.BFloat16) : batchBD;
+        var sumsBL = Sums(factorsBD, weightsDL, biasL);
+        if (gateDL is not null) sumsBL.mul_(Sums(factorsBD, gateDL, gateBiasL!).sigmoid_());
         var valuesBF = gainHL is null ? sumsBL : sumsBL.view(rows, 1, latents).mul(gainHL).view(rows, features);
         if (!limited && groupSize == 0) return (valuesBF, valuesBF.gt(cutF));
 
@@ -176,6 +178,9 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
         else if (Dictionary.K < latents) fires.logical_and_(groups.ge(groups.topk(Dictionary.K, dim: 2, largest: true, sorted: false).values.amin(groupDim, keepdim: true)));
         return (valuesBF, fires.view(rows, features));
     }
+
+    private Tensor Sums(Tensor factorsBD, Tensor weightsDL, Tensor biasL) =>
+        precision == Precision.Bf16 ? factorsBD.mm(weightsDL).to_type(ScalarType.Float32).add_(biasL) : biasL.addmm(factorsBD, weightsDL);
 
     /// <summary>Waits, and takes over what fired: the cell of [rows, F] and its value.</summary>
     private void Collect(Tensor valuesBF, Tensor firesBF, int rows)
@@ -228,8 +233,9 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
         _ => new float[sae.Features],
     };
 
-    private void MoveWeights()
+    private Tensor MovedWeights(float[] weightsDL)
     {
+        var there = torch.empty([Dictionary.Width, Dictionary.Latents], precision == Precision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32, device);
         // In parts, so that there is no second copy of the whole and no span of more than 2 GiB.
         var partRows = Math.Clamp(CellsMaximum / Dictionary.Latents, 1, Dictionary.Width);
         using var part = torch.empty([partRows, Dictionary.Latents], ScalarType.Float32);
@@ -238,10 +244,11 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
             using var scope = torch.NewDisposeScope();
             var count = Math.Min(partRows, Dictionary.Width - row);
             var floats = Floats(part)[..(count * Dictionary.Latents)];
-            Dictionary.EncoderDF.AsSpan(row * Dictionary.Latents, floats.Length).CopyTo(floats);
+            weightsDL.AsSpan(row * Dictionary.Latents, floats.Length).CopyTo(floats);
             Round(floats);
-            weightsDL.narrow(0, row, count).copy_(part.narrow(0, 0, count));
+            there.narrow(0, row, count).copy_(part.narrow(0, 0, count));
         }
+        return there;
     }
 
     private Tensor Moved(float[] numbers, params long[] shape)
