@@ -1,4 +1,4 @@
-using System.Buffers.Binary;
+using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -45,7 +45,7 @@ public static class Widening
                 bytes.CopyTo(MemoryMarshal.AsBytes(values));
                 break;
             case ActivationType.F16:
-                for (var i = 0; i < values.Length; i++) values[i] = (float)BinaryPrimitives.ReadHalfLittleEndian(bytes[(2 * i)..]);
+                TensorPrimitives.ConvertToSingle(MemoryMarshal.Cast<byte, Half>(bytes)[..values.Length], values);
                 break;
             case ActivationType.BF16:
                 var halves = MemoryMarshal.Cast<byte, ushort>(bytes);
