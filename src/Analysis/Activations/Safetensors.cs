@@ -117,24 +117,23 @@ public sealed class SafetensorsHeader
         string? dtype = null;
         int[]? shape = null;
         (long Start, long End)? offsets = null;
+        Span<long> numbers = stackalloc long[RankMaximum];
         Expect(ref reader, JsonTokenType.StartObject, "a tensor's entry");
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            var key = reader.GetString();
+            var key = reader.ValueTextEquals("dtype"u8) ? Key.DType : reader.ValueTextEquals("shape"u8) ? Key.Shape : reader.ValueTextEquals("data_offsets"u8) ? Key.Offsets : Key.Other;
             reader.Read();
             switch (key)
             {
-                case "dtype" when reader.TokenType == JsonTokenType.String && dtype is null:
-                    dtype = reader.GetString();
+                case Key.DType when reader.TokenType == JsonTokenType.String && dtype is null:
+                    dtype = DTypeIn(ref reader);
                     break;
-                case "shape" when shape is null:
-                    shape = [.. ReadNumbers(ref reader, RankMaximum).Select(size =>
-                        size <= int.MaxValue ? (int)size : throw new MalformedException("bad-shape", $"a dimension of {Shown(name)} is {size}; at most {int.MaxValue} is accepted"))];
+                case Key.Shape when shape is null:
+                    shape = ShapeOf(name, numbers[..ReadNumbers(ref reader, numbers)]);
                     break;
-                case "data_offsets" when offsets is null:
-                    var pair = ReadNumbers(ref reader, 2);
-                    if (pair.Count != 2) throw new MalformedException("bad-offsets", $"data_offsets of {Shown(name)} is not a pair");
-                    offsets = (pair[0], pair[1]);
+                case Key.Offsets when offsets is null:
+                    if (ReadNumbers(ref reader, numbers[..2]) != 2) throw new MalformedException("bad-offsets", $"data_offsets of {Shown(name)} is not a pair");
+                    offsets = (numbers[0], numbers[1]);
                     break;
                 default:
                     throw new MalformedException("bad-header", $"the entry of {Shown(name)} holds an unknown, repeated or mistyped key; it has dtype, shape and data_offsets");
@@ -157,23 +156,50 @@ public sealed class SafetensorsHeader
         if (!tensors.TryAdd(name, new(name, dtype, shape, start, end))) throw new MalformedException("bad-header", $"the tensor {Shown(name)} stands twice in the header");
     }
 
-    private static List<long> ReadNumbers(ref Utf8JsonReader reader, int most)
+    private enum Key : byte
+    {
+        Other,
+        DType,
+        Shape,
+        Offsets,
+    }
+
+    private static string DTypeIn(ref Utf8JsonReader reader) => reader.ValueTextEquals("F16"u8) ? "F16" : reader.ValueTextEquals("BF16"u8) ? "BF16" : reader.ValueTextEquals("F32"u8) ? "F32" : reader.ValueTextEquals("I32"u8) ? "I32" : reader.GetString()!;
+
+    private static int[] ShapeOf(string name, ReadOnlySpan<long> sizes)
+    {
+        var shape = new int[sizes.Length];
+        for (var i = 0; i < shape.Length; i++)
+            shape[i] = sizes[i] <= int.MaxValue ? (int)sizes[i] : throw new MalformedException("bad-shape", $"a dimension of {Shown(name)} is {sizes[i]}; at most {int.MaxValue} is accepted");
+        return shape;
+    }
+
+    private static int ReadNumbers(ref Utf8JsonReader reader, scoped Span<long> numbers)
     {
         if (reader.TokenType != JsonTokenType.StartArray) throw new MalformedException("bad-header", "shape or data_offsets is not a list");
-        var numbers = new List<long>();
+        var count = 0;
         while (reader.Read() && reader.TokenType == JsonTokenType.Number)
         {
-            if (numbers.Count == most) throw new MalformedException("bad-shape", $"a shape or data_offsets has more than {most} numbers");
+            if (count == numbers.Length) throw new MalformedException("bad-shape", $"a shape or data_offsets has more than {numbers.Length} numbers");
             if (!reader.TryGetInt64(out var number) || number < 0) throw new MalformedException("bad-offsets", "a shape or offset is not a whole number of 0 or more");
-            numbers.Add(number);
+            numbers[count++] = number;
         }
         if (reader.TokenType != JsonTokenType.EndArray) throw new MalformedException("bad-header", "shape or data_offsets holds something that is not a number");
-        return numbers;
+        return count;
     }
 
     private void RefuseOverlaps(long dataLength)
     {
         var end = 0L;
+        // Most writers name them in the order in which they lie: then there is nothing to sort.
+        var inOrder = true;
+        foreach (var tensor in tensors.Values)
+        {
+            inOrder &= tensor.Start == end;
+            end = tensor.End;
+        }
+        if (inOrder && end == dataLength) return;
+        end = 0;
         foreach (var tensor in tensors.Values.OrderBy(tensor => tensor.Start).ThenBy(tensor => tensor.End))
         {
             if (tensor.Start < end) throw new MalformedException("overlapping-offsets", $"the tensor {Shown(tensor.Name)} overlaps the one before it");

@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using System.Numerics;
+using System.Runtime.InteropServices;
 using System.Text;
 using DriftWatch.Analysis.Activations;
 
@@ -16,6 +18,14 @@ public sealed class ActivationDecoder(Func<string, string, int?> widthOf, int me
     private const string SequenceIds = "sequence_ids";
     private static readonly TimeSpan aheadMaximum = TimeSpan.FromHours(1);
     private static readonly UTF8Encoding strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    private const int SequencesKept = 4096;
+    private Dictionary<long, int>? spare = [];
+
+    // Checked, and its texts kept: nearly every message has the monitor of the one before.
+    private Named? named;
+
+    private sealed record Named(MonitorId Monitor);
 
     /// <param name="timestamp">The broker's, used when the message says no <c>sampled_at</c>, or one more than an hour later; null where there is none.</param>
     public ActivationBatch Decode(ReadOnlyMemory<byte> value, IEnumerable<KeyValuePair<string, byte[]?>> headers, DateTimeOffset? timestamp)
@@ -51,12 +61,13 @@ public sealed class ActivationDecoder(Func<string, string, int?> widthOf, int me
         return new(monitor, probe, sampledAt, type, rows, width, data, sequenceOf, sequences);
     }
 
-    private static Dictionary<string, string> Metadata(SafetensorsHeader file, IEnumerable<KeyValuePair<string, byte[]?>> headers)
+    private static IReadOnlyDictionary<string, string> Metadata(SafetensorsHeader file, IEnumerable<KeyValuePair<string, byte[]?>> headers)
     {
-        var metadata = new Dictionary<string, string>(file.Metadata, StringComparer.Ordinal);
+        Dictionary<string, string>? metadata = null;
         foreach (var (name, bytes) in headers)
         {
             if (name is not ("model" or "version" or "hook" or "sampled_at" or "probe") || bytes is null) continue;
+            metadata ??= new(file.Metadata, StringComparer.Ordinal);
             try
             {
                 metadata[name] = strictUtf8.GetString(bytes);
@@ -66,26 +77,29 @@ public sealed class ActivationDecoder(Func<string, string, int?> widthOf, int me
                 throw new MalformedException("bad-metadata", $"the message header '{name}' is not valid UTF-8");
             }
         }
-        return metadata;
+        return metadata ?? file.Metadata;
     }
 
-    private static MonitorId MonitorOf(Dictionary<string, string> metadata)
+    private MonitorId MonitorOf(IReadOnlyDictionary<string, string> metadata)
     {
         string Required(string name) => metadata.TryGetValue(name, out var text)
             ? text
             : throw new MalformedException("missing-metadata", $"the message names no {name}: put '{name}' into the safetensors __metadata__ or the message headers");
         var monitor = new MonitorId(Required("model"), Required("version"), Required("hook"));
-        return monitor.Problem is { } problem ? throw new MalformedException("bad-metadata", problem) : monitor;
+        if (named is { Monitor: var before } && before == monitor) return before;
+        if (monitor.Problem is { } problem) throw new MalformedException("bad-metadata", problem);
+        named = new(monitor);
+        return monitor;
     }
 
-    private static Probe ProbeOf(Dictionary<string, string> metadata) => metadata.GetValueOrDefault("probe") switch
+    private static Probe ProbeOf(IReadOnlyDictionary<string, string> metadata) => metadata.GetValueOrDefault("probe") switch
     {
         null or "traffic" => Probe.Traffic,
         "canary" => Probe.Canary,
         var other => throw new MalformedException("bad-metadata", $"probe is {SafetensorsHeader.Shown(other)}; it is traffic or canary"),
     };
 
-    private static DateTimeOffset TimeOf(Dictionary<string, string> metadata, DateTimeOffset? timestamp)
+    private static DateTimeOffset TimeOf(IReadOnlyDictionary<string, string> metadata, DateTimeOffset? timestamp)
     {
         if (!metadata.TryGetValue("sampled_at", out var text))
             return timestamp ?? throw new MalformedException("missing-metadata", "the message names no sampled_at and carries no broker timestamp to use instead");
@@ -125,28 +139,33 @@ public sealed class ActivationDecoder(Func<string, string, int?> widthOf, int me
         return false;
     }
 
-    /// <summary>A number is NaN or ∞ when all its exponent bits are set.</summary>
-    private static bool IsFinite(ReadOnlySpan<byte> row, ActivationType type)
+    private static bool IsFinite(ReadOnlySpan<byte> row, ActivationType type) => type switch
     {
-        if (type == ActivationType.F32)
-        {
-            for (var i = 0; i < row.Length; i += 4)
-                if ((BinaryPrimitives.ReadUInt32LittleEndian(row[i..]) & 0x7f80_0000) == 0x7f80_0000) return false;
-            return true;
-        }
-        var exponent = type == ActivationType.F16 ? 0x7c00 : 0x7f80;
-        for (var i = 0; i < row.Length; i += 2)
-            if ((BinaryPrimitives.ReadUInt16LittleEndian(row[i..]) & exponent) == exponent) return false;
+        ActivationType.F32 => IsFinite(MemoryMarshal.Cast<byte, uint>(row), 0x7f80_0000u),
+        ActivationType.F16 => IsFinite<ushort>(MemoryMarshal.Cast<byte, ushort>(row), 0x7c00),
+        _ => IsFinite<ushort>(MemoryMarshal.Cast<byte, ushort>(row), 0x7f80),
+    };
+
+    /// <summary>A number is NaN or ∞ when all its exponent bits are set.</summary>
+    private static bool IsFinite<T>(ReadOnlySpan<T> row, T exponent)
+        where T : unmanaged, IBinaryInteger<T>
+    {
+        var (at, exponents) = (0, new Vector<T>(exponent));
+        for (; at + Vector<T>.Count <= row.Length; at += Vector<T>.Count)
+            if (Vector.EqualsAny(new Vector<T>(row[at..]) & exponents, exponents)) return false;
+        for (; at < row.Length; at++)
+            if ((row[at] & exponent) == exponent) return false;
         return true;
     }
 
-    private static (int[] SequenceOf, int Sequences) Sequences(ReadOnlyMemory<byte> value, SafetensorsHeader file, int rows)
+    private (int[] SequenceOf, int Sequences) Sequences(ReadOnlyMemory<byte> value, SafetensorsHeader file, int rows)
     {
         var sequenceOf = new int[rows];
         if (!file.Tensors.TryGetValue(SequenceIds, out var tensor)) return (sequenceOf, 1);
         var ids = Slice(value, file, tensor).Span;
         var wide = tensor.DType == "I64";
-        var known = new Dictionary<long, int>();
+        // The one that is left from the message before, but for a caller that decodes beside another.
+        var known = Interlocked.Exchange(ref spare, null) ?? [];
         var (last, sequence) = (0L, 0);
         for (var row = 0; row < rows; row++)
         {
@@ -156,6 +175,10 @@ public sealed class ActivationDecoder(Func<string, string, int?> widthOf, int me
             last = id;
             sequenceOf[row] = sequence;
         }
-        return (sequenceOf, known.Count);
+        var sequences = known.Count;
+        known.Clear();
+        // Clearing takes as long as what was ever in it.
+        if (sequences <= SequencesKept) spare = known;
+        return (sequenceOf, sequences);
     }
 }
