@@ -247,7 +247,7 @@ public sealed partial class DriftWatcher(
         if (partition.Windows.Reject(error.Reason, message.Offset) == 1) LogRejected(message.Partition, message.Offset, error.Reason, error.Message);
         metrics.Rejected(error.Reason);
         observer?.Rejected(message, error.Reason, error.Message);
-        deadLettersSent.Add(new(message.Partition, message.Offset, message.Value.Length, deadLetters.SendAsync(message, error.Reason, error.Message, giveUp)));
+        deadLettersSent.Add(new(message.Partition, message.Offset, message.Value.Length, deadLetters.SendAsync(message.Kept(), error.Reason, error.Message, giveUp)));
         if (deadLettersSent.Count >= DeadLettersMaximum || deadLettersSent.Sum(letter => (long)letter.Bytes) >= DeadLetterBytesMaximum) await FlushDeadLettersAsync(stopping);
     }
 

@@ -1,6 +1,7 @@
 namespace DriftWatch.Ingest;
 
 /// <summary>One message as it came, not looked into.</summary>
+/// <param name="Value">The source's: it is used again when the reader asks for the next event. Whoever keeps the message beyond that keeps <see cref="Kept"/>.</param>
 /// <param name="Timestamp">The broker's; null where there is none.</param>
 public sealed record RawMessage(
     int Partition,
@@ -8,7 +9,11 @@ public sealed record RawMessage(
     ReadOnlyMemory<byte> Value,
     ReadOnlyMemory<byte> Key,
     IReadOnlyList<KeyValuePair<string, byte[]?>> Headers,
-    DateTimeOffset? Timestamp);
+    DateTimeOffset? Timestamp)
+{
+    /// <summary>The message with a value of its own.</summary>
+    public RawMessage Kept() => this with { Value = Value.ToArray() };
+}
 
 /// <summary>What a source tells its reader.</summary>
 public abstract record SourceEvent;
@@ -42,7 +47,7 @@ public sealed record MessageReceived(RawMessage Message) : SourceEvent;
 /// <summary>① Messages of activations, in order within a partition, at least once.</summary>
 public interface IActivationSource
 {
-    /// <summary>Ends only with <paramref name="stopping"/>, or when a source that has an end is at it.</summary>
+    /// <summary>The value of a message is valid until the next event is asked for. Ends only with <paramref name="stopping"/>, or when a source that has an end is at it.</summary>
     IAsyncEnumerable<SourceEvent> ReadAsync(CancellationToken stopping);
 
     /// <summary>Promises that everything before <paramref name="openFrom"/> is stored and need not be read again; the source is done with messages before <paramref name="next"/>.</summary>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Threading.Channels;
@@ -12,7 +13,8 @@ namespace DriftWatch.Ingest.Kafka;
 /// Offsets are the event log's: a partition begins where the reader says. What Kafka's group stores is for lag tools only.
 /// </remarks>
 /// <param name="hold">Is something away without which the reader cannot go on? Then the partitions are paused at once and polled on; what has been read stays, within its bound.</param>
-public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<KafkaActivationSource> log, Func<bool>? hold = null) : IActivationSource, IDisposable
+/// <param name="pool">Of the arrays that message values lie in, each from its arrival until the reader asks for the event behind it.</param>
+public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<KafkaActivationSource> log, Func<bool>? hold = null, ArrayPool<byte>? pool = null) : IActivationSource, IDisposable
 {
     /// <summary>Long before the group would take the partitions from a member that does not poll.</summary>
     private readonly TimeSpan pauseAfter = TimeSpan.FromSeconds(Math.Min(10, options.PollWithin.TotalSeconds / 4));
@@ -28,6 +30,9 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     /// <summary>Ends and acknowledged offsets are for eyes: at each message they would cost more than the message.</summary>
     private static readonly TimeSpan reportEvery = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>To wake a waiting reader takes longer than to read a small message: what the client has at hand goes to it together, up to this many messages or bytes.</summary>
+    private const int TogetherMaximum = 64, TogetherBytes = 256 << 10;
+
     /// <summary>What a message takes beside its bytes, roughly: a flood of empty ones must meet the bound too.</summary>
     internal const int MessageOverheadBytes = 512;
 
@@ -35,7 +40,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     private static readonly TimeSpan closePatience = TimeSpan.FromSeconds(8);
 
     private readonly Channel<Queued> queue = Channel.CreateUnbounded<Queued>(new() { SingleReader = true, SingleWriter = true });
-    private readonly ConcurrentQueue<Action<IConsumer<byte[]?, byte[]?>>> commands = new();
+    private readonly ConcurrentQueue<Action<IConsumer<byte[]?, ArraySegment<byte>>>> commands = new();
 
     // Messages of an earlier assignment, or from before a postponement, are dropped by this number. The polling thread stamps messages with the number it has heard of:
     // between a postponement and its command it still takes messages, which must be dropped too.
@@ -53,6 +58,13 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     // Assigned, and the reader has not said yet where to begin: nothing is read of them.
     private readonly Dictionary<int, PartitionAssigned> unbegun = [];
     private readonly AutoResetEvent room = new(false);
+
+    // Room for a queue at its bound, the message in the reader's hand and the one that passed the bound.
+    private readonly ArrayPool<byte> buffers = pool ?? new MessageBuffers(options.BytesInFlight + options.BytesInFlight / 4);
+
+    // The polling thread's: not handed over yet.
+    private readonly List<Queued> together = new(TogetherMaximum);
+    private int togetherBytes;
     private long bytesQueued;
     private long fullSince;
     private long reportedAt;
@@ -62,12 +74,13 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     private bool assignedSincePause;
 
     /// <param name="Event">Null: the partition was read to its end, <paramref name="End"/>.</param>
-    private sealed record Queued(SourceEvent? Event, int Partition, int Generation, int Bytes, long End = 0);
+    /// <param name="Buffer">Where the message's value lies, lent.</param>
+    private readonly record struct Queued(SourceEvent? Event, int Partition, int Generation, int Bytes, long End = 0, byte[]? Buffer = null);
 
     /// <summary>Messages between what was analysed and the end of each assigned partition, as the client last heard.</summary>
     public IEnumerable<(int Partition, long Messages)> Lag() => ends.Select(end => (end.Key, Math.Max(0, end.Value - read.GetValueOrDefault(end.Key))));
 
-    /// <summary>Bytes of messages, with keys, headers and <see cref="MessageOverheadBytes"/> each, read and not yet handed to the reader.</summary>
+    /// <summary>Bytes of messages' arrays, with keys, headers and <see cref="MessageOverheadBytes"/> each, read and not yet handed to the reader.</summary>
     internal long BytesQueued => Interlocked.Read(ref bytesQueued);
 
     public string Topic => options.Topic;
@@ -81,14 +94,21 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
         var polling = Task.Factory.StartNew(() => Poll(stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         try
         {
-            await foreach (var queued in queue.Reader.ReadAllAsync(stopping))
+            while (await queue.Reader.WaitToReadAsync(stopping))
             {
-                // With a queue that is never empty reading would never end.
-                stopping.ThrowIfCancellationRequested();
-                if (Interlocked.Add(ref bytesQueued, -queued.Bytes) < options.BytesInFlight) room.Set();
-                if (queued.Event is null or MessageReceived && queued.Generation != GenerationOf(queued.Partition)) continue;
-                if (queued.Event is { } happened) yield return happened;
-                else read[queued.Partition] = Math.Max(read.GetValueOrDefault(queued.Partition), queued.End);
+                while (queue.Reader.TryRead(out var queued))
+                {
+                    // With a queue that is never empty reading would never end.
+                    stopping.ThrowIfCancellationRequested();
+                    if (Interlocked.Add(ref bytesQueued, -queued.Bytes) < options.BytesInFlight) room.Set();
+                    if (queued.Event is not (null or MessageReceived) || queued.Generation == GenerationOf(queued.Partition))
+                    {
+                        if (queued.Event is { } happened) yield return happened;
+                        else read[queued.Partition] = Math.Max(read.GetValueOrDefault(queued.Partition), queued.End);
+                    }
+                    // Nowhere else is one given back that the reader could have seen: it has asked for the next event.
+                    if (queued.Buffer is { } buffer) buffers.Return(buffer);
+                }
             }
         }
         finally
@@ -175,17 +195,18 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
         ? new InvalidOperationException($"kafka.settings.group.instance.id '{options.Settings.GetValueOrDefault("group.instance.id")}' is used by another daemon of group {options.Group} too, and Kafka has shut this one out. Give each daemon its own, as in ${{HOSTNAME}}. If none uses it, Kafka was away while this daemon joined: start it again", fenced)
         : error;
 
-    private void PollOnce(IConsumer<byte[]?, byte[]?> consumer)
+    private void PollOnce(IConsumer<byte[]?, ArraySegment<byte>> consumer)
     {
         RunCommands(consumer);
         ReleasePostponed(consumer);
         RetakeGivenUp();
         Begin(consumer);
         if (!HasRoom(consumer)) return;
-        ConsumeResult<byte[]?, byte[]?>? result;
+        var waits = together.Count == 0;
+        ConsumeResult<byte[]?, ArraySegment<byte>>? result;
         try
         {
-            result = consumer.Consume(pollTimeout);
+            result = consumer.Consume(waits ? pollTimeout : TimeSpan.Zero);
         }
         catch (ConsumeException error) when (!error.Error.IsFatal)
         {
@@ -193,20 +214,44 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
             LogConsume(error.Error.Reason);
             return;
         }
+        if (result is null && !waits)
+        {
+            HandOver();
+            return;
+        }
         if (result is null or { IsPartitionEOF: true } || Stopwatch.GetElapsedTime(reportedAt) >= reportEvery) Report(consumer);
-        // Not where the reader will begin: what was fetched before it could be paused.
-        if (result is null || unbegun.ContainsKey(result.Partition.Value)) return;
+        if (result is null) return;
+        if (unbegun.ContainsKey(result.Partition.Value))
+        {
+            // Not where the reader will begin: what was fetched before it could be paused.
+            if (result.Message?.Value is { Count: > 0, Array: { } unread }) buffers.Return(unread);
+            return;
+        }
         if (result.IsPartitionEOF)
         {
             // Markers of transactions and what compaction took have offsets and no messages: the last message does not show that the end is reached.
-            queue.Writer.TryWrite(new(null, result.Partition.Value, stamps.GetValueOrDefault(result.Partition.Value), 0, result.Offset.Value));
+            Enqueue(null, result.Partition.Value, 0, result.Offset.Value);
             return;
         }
-        var (partition, value) = (result.Partition.Value, result.Message.Value ?? []);
-        var headers = result.Message.Headers is { } all ? all.Select(header => KeyValuePair.Create(header.Key, (byte[]?)header.GetValueBytes())).ToArray() : [];
-        var key = result.Message.Key ?? [];
-        var bytes = MessageOverheadBytes + value.Length + key.Length + headers.Sum(header => header.Key.Length + (header.Value?.Length ?? 0));
-        Enqueue(new MessageReceived(new(partition, result.Offset.Value, value, key, headers, TimeOf(result.Message.Timestamp))), partition, bytes);
+        var (partition, value, key) = (result.Partition.Value, result.Message.Value, result.Message.Key ?? []);
+        var headers = HeadersOf(result.Message, out var headerBytes);
+        var buffer = value.Count == 0 ? null : value.Array;
+        var message = new RawMessage(partition, result.Offset.Value, value, key, headers, TimeOf(result.Message.Timestamp));
+        Enqueue(new MessageReceived(message), partition, MessageOverheadBytes + (buffer?.Length ?? 0) + key.Length + headerBytes, buffer: buffer);
+        if (together.Count == TogetherMaximum || togetherBytes >= TogetherBytes) HandOver();
+    }
+
+    private static KeyValuePair<string, byte[]?>[] HeadersOf(MessageMetadata message, out int bytes)
+    {
+        bytes = 0;
+        if (message.Headers is not { Count: > 0 and var count } all) return [];
+        var headers = new KeyValuePair<string, byte[]?>[count];
+        for (var i = 0; i < count; i++)
+        {
+            headers[i] = new(all[i].Key, all[i].GetValueBytes());
+            bytes += headers[i].Key.Length + (headers[i].Value?.Length ?? 0);
+        }
+        return headers;
     }
 
     /// <summary>Producers write any 64 bits they like; what is no time is none.</summary>
@@ -215,13 +260,21 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
             ? DateTimeOffset.FromUnixTimeMilliseconds(timestamp.UnixTimestampMs)
             : null;
 
-    private void Enqueue(SourceEvent happened, int partition, int bytes)
+    private void Enqueue(SourceEvent? happened, int partition, int bytes, long end = 0, byte[]? buffer = null)
     {
         Interlocked.Add(ref bytesQueued, bytes);
-        queue.Writer.TryWrite(new(happened, partition, stamps.GetValueOrDefault(partition), bytes));
+        togetherBytes += bytes;
+        together.Add(new(happened, partition, stamps.GetValueOrDefault(partition), bytes, end, buffer));
     }
 
-    private void RunCommands(IConsumer<byte[]?, byte[]?> consumer)
+    private void HandOver()
+    {
+        foreach (var queued in together) queue.Writer.TryWrite(queued);
+        together.Clear();
+        togetherBytes = 0;
+    }
+
+    private void RunCommands(IConsumer<byte[]?, ArraySegment<byte>> consumer)
     {
         while (commands.TryDequeue(out var command)) command(consumer);
     }
@@ -230,7 +283,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     /// At the bound the client is simply not asked for messages: a pause would throw away what it has fetched. Only when the reader stays behind are the partitions paused and
     /// polled on, since a member that does not poll loses them.
     /// </summary>
-    private bool HasRoom(IConsumer<byte[]?, byte[]?> consumer)
+    private bool HasRoom(IConsumer<byte[]?, ArraySegment<byte>> consumer)
     {
         var away = hold?.Invoke() ?? false;
         if (away != holding)
@@ -259,6 +312,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
         if (fullSince == 0) fullSince = Stopwatch.GetTimestamp();
         if (!away && Stopwatch.GetElapsedTime(fullSince) < pauseAfter)
         {
+            HandOver();
             room.WaitOne(pollTimeout);
             return false;
         }
@@ -280,7 +334,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     }
 
     /// <summary>Reads where the reader has said it meanwhile.</summary>
-    private void Begin(IConsumer<byte[]?, byte[]?> consumer)
+    private void Begin(IConsumer<byte[]?, ArraySegment<byte>> consumer)
     {
         if (unbegun.Count == 0) return;
         foreach (var (partition, assigned) in unbegun.ToArray())
@@ -307,7 +361,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
 
     private Offset OffsetOf(long? begin) => begin is { } offset ? new Offset(offset) : options.Start == "end" ? Offset.End : Offset.Beginning;
 
-    private void ReleasePostponed(IConsumer<byte[]?, byte[]?> consumer)
+    private void ReleasePostponed(IConsumer<byte[]?, ArraySegment<byte>> consumer)
     {
         if (postponed.Count == 0) return;
         foreach (var (partition, (offset, known)) in postponed.ToArray())
@@ -323,7 +377,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     }
 
     /// <summary>How far the other partitions go now; null while the broker does not say: it is asked again at the next poll.</summary>
-    private Dictionary<int, long>? EndsOfOthers(IConsumer<byte[]?, byte[]?> consumer, int partition)
+    private Dictionary<int, long>? EndsOfOthers(IConsumer<byte[]?, ArraySegment<byte>> consumer, int partition)
     {
         try
         {
@@ -338,7 +392,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
         }
     }
 
-    private void Report(IConsumer<byte[]?, byte[]?> consumer)
+    private void Report(IConsumer<byte[]?, ArraySegment<byte>> consumer)
     {
         reportedAt = Stopwatch.GetTimestamp();
         foreach (var (partition, _) in ends)
@@ -346,7 +400,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
         StoreAcknowledged(consumer);
     }
 
-    private void StoreAcknowledged(IConsumer<byte[]?, byte[]?> consumer)
+    private void StoreAcknowledged(IConsumer<byte[]?, ArraySegment<byte>> consumer)
     {
         if (acknowledged.IsEmpty) return;
         var assigned = consumer.Assignment;
@@ -357,7 +411,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
         }
     }
 
-    private IConsumer<byte[]?, byte[]?> BuildConsumer(CancellationToken stopping)
+    private IConsumer<byte[]?, ArraySegment<byte>> BuildConsumer(CancellationToken stopping)
     {
         var config = new ConsumerConfig(options.Settings.ToDictionary())
         {
@@ -371,7 +425,8 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
         if (config.Get("partition.assignment.strategy") is null) config.PartitionAssignmentStrategy = PartitionAssignmentStrategy.CooperativeSticky;
         // The client's own queue counts too: without a bound it holds 64 MiB a partition.
         config.QueuedMaxMessagesKbytes ??= (int)Math.Max(1024, options.BytesInFlight / 1024);
-        return new ConsumerBuilder<byte[]?, byte[]?>(config)
+        return new ConsumerBuilder<byte[]?, ArraySegment<byte>>(config)
+            .SetValueDeserializer(new LentValues(buffers))
             .SetLogHandler((_, message) =>
             {
                 // Errors come here too; notices of a broker that is away would fill the log.
@@ -412,6 +467,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
         stamps[partition] = NextGeneration(partition);
         var assigned = new PartitionAssigned(partition) { Lost = (held[partition] = new()).Token };
         Enqueue(assigned, partition, 0);
+        HandOver();
         return assigned;
     }
 
@@ -426,6 +482,7 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
             ends.TryRemove(partition, out _);
             var revoked = new PartitionRevoked(partition);
             Enqueue(revoked, partition, 0);
+            HandOver();
             // Behind the event: a reader that leaves its work for this finds it next. Not on this thread: the reader would go on in it.
             if (held.Remove(partition, out var mine)) _ = mine.CancelAsync();
             return revoked;

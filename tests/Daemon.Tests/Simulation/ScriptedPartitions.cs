@@ -27,7 +27,9 @@ internal sealed class ScriptedPartitions(IReadOnlyList<IReadOnlyList<RawMessage>
             var ready = Enumerable.Range(0, partitions.Count).Where(partition => next[partition] < partitions[partition].Count && !postponed.ContainsKey(partition)).ToArray();
             if (ready.Length == 0) yield break;
             var chosen = ready[random.Next(ready.Length)];
-            yield return new MessageReceived(partitions[chosen][(int)next[chosen]++]);
+            var lent = new LentMessage(partitions[chosen][(int)next[chosen]++]);
+            yield return lent.Received;
+            lent.TakeBack();
         }
     }
 

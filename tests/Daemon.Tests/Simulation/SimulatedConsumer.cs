@@ -82,12 +82,19 @@ internal sealed class SimulatedConsumer(SimulatedWorld world, SimulatedDaemon da
                     var partition = now[world.Fate.Next(now.Length)];
                     var mine = held[partition];
                     var offset = mine.Next++;
-                    yield return new MessageReceived(world.Broker.Message(partition, offset));
+                    var lent = new LentMessage(world.Broker.Message(partition, offset));
+                    yield return lent.Received;
+                    lent.TakeBack();
                     // The one just read, or an older one, or all since an older one, once more.
                     if (!world.Fate.Repeats() || !held.ContainsValue(mine)) continue;
                     var again = Math.Max(world.Broker.Begins[partition], offset - world.Fate.Next(4));
                     if (world.Fate.OneIn(2)) mine.Next = Math.Min(mine.Next, again);
-                    else if (again < mine.Next) yield return new MessageReceived(world.Broker.Message(partition, again));
+                    else if (again < mine.Next)
+                    {
+                        lent = new(world.Broker.Message(partition, again));
+                        yield return lent.Received;
+                        lent.TakeBack();
+                    }
                 }
             }
         }

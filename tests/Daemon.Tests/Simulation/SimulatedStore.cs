@@ -121,6 +121,8 @@ internal sealed class SimulatedDeadLetters(SimulatedWorld world, SimulatedDaemon
 {
     public Task SendAsync(RawMessage message, string reason, string explanation, CancellationToken stopping) => daemon.AskAsync($"dead letter {message.Partition}/{message.Offset}", () =>
     {
+        // Sent again after an outage, when the loop is long behind it.
+        Assert.Equal(world.Broker.Message(message.Partition, message.Offset).Value, message.Value);
         world.Letters.Add((message.Partition, message.Offset));
         return true;
     }, () => world.LettersAreAway, stopping);

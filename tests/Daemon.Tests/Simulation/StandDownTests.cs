@@ -114,7 +114,9 @@ public sealed class StandDownTests
                 var from = next[0] < partitions[0].Count ? 0 : 1;
                 if (next[from] >= partitions[from].Count) yield break;
                 if (from == 0) await beforeReading(read++);
-                yield return new MessageReceived(partitions[from][(int)next[from]++]);
+                var lent = new LentMessage(partitions[from][(int)next[from]++]);
+                yield return lent.Received;
+                lent.TakeBack();
             }
         }
 

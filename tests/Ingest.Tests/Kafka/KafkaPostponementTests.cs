@@ -48,8 +48,11 @@ public sealed class KafkaPostponementTests : OnMockKafka
                 reader.Source.Postpone(0, message.Offset);
                 continue;
             }
+            Assert.Equal($"{message.Partition}:{message.Offset}", Topics.Text(message));
             reader.Source.Acknowledge(message.Partition, message.Offset + 1, ++next[message.Partition]);
         }
+        Assert.Null(await reader.NextAsync(TimeSpan.FromMilliseconds(300)));
+        Assert.True(reader.Pool.Lent == 0, $"{reader.Pool.Lent} arrays of messages that were taken or dropped are still lent");
     }
 
     [Fact]

@@ -17,11 +17,13 @@ internal sealed class SourceReader : IAsyncDisposable
 
     public SourceReader(KafkaOptions options)
     {
-        Source = new(options, NullLogger<KafkaActivationSource>.Instance);
+        Source = new(options, NullLogger<KafkaActivationSource>.Instance, pool: Pool);
         events = Source.ReadAsync(stop.Token).GetAsyncEnumerator();
     }
 
     public KafkaActivationSource Source { get; }
+
+    public SpoilingPool Pool { get; } = new();
 
     public async Task<SourceEvent> NextAsync()
     {
@@ -48,7 +50,7 @@ internal sealed class SourceReader : IAsyncDisposable
     public async Task<RawMessage[]> MessagesAsync(int count, Func<int, long?>? beginAt = null)
     {
         var messages = new RawMessage[count];
-        for (var i = 0; i < count; i++) messages[i] = await NextMessageAsync(beginAt);
+        for (var i = 0; i < count; i++) messages[i] = (await NextMessageAsync(beginAt)).Kept();
         return messages;
     }
 
