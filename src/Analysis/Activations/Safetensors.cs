@@ -30,8 +30,9 @@ public sealed class SafetensorsHeader
     private const int TensorsMaximum = 4096;
     private const int RankMaximum = 8;
 
-    private readonly Dictionary<string, TensorEntry> tensors = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, string> metadata = new(StringComparer.Ordinal);
+    // As many as a message has: a dictionary that grows is built twice.
+    private readonly Dictionary<string, TensorEntry> tensors = new(3, StringComparer.Ordinal);
+    private readonly Dictionary<string, string> metadata = new(7, StringComparer.Ordinal);
 
     public IReadOnlyDictionary<string, TensorEntry> Tensors => tensors;
     public IReadOnlyDictionary<string, string> Metadata => metadata;

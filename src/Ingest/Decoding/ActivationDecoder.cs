@@ -163,22 +163,29 @@ public sealed class ActivationDecoder(Func<string, string, int?> widthOf, int me
         var sequenceOf = new int[rows];
         if (!file.Tensors.TryGetValue(SequenceIds, out var tensor)) return (sequenceOf, 1);
         var ids = Slice(value, file, tensor).Span;
-        var wide = tensor.DType == "I64";
         // The one that is left from the message before, but for a caller that decodes beside another.
         var known = Interlocked.Exchange(ref spare, null) ?? [];
-        var (last, sequence) = (0L, 0);
-        for (var row = 0; row < rows; row++)
-        {
-            var id = wide ? BinaryPrimitives.ReadInt64LittleEndian(ids[(row * 8)..]) : BinaryPrimitives.ReadInt32LittleEndian(ids[(row * 4)..]);
-            // Rows of a sequence stand together as a rule.
-            if ((row == 0 || id != last) && !known.TryGetValue(id, out sequence)) known[id] = sequence = known.Count;
-            last = id;
-            sequenceOf[row] = sequence;
-        }
+        if (tensor.DType == "I64") Number(MemoryMarshal.Cast<byte, long>(ids), known, sequenceOf);
+        else Number(MemoryMarshal.Cast<byte, int>(ids), known, sequenceOf);
         var sequences = known.Count;
         known.Clear();
         // Clearing takes as long as what was ever in it.
         if (sequences <= SequencesKept) spare = known;
         return (sequenceOf, sequences);
+    }
+
+    private static void Number<T>(ReadOnlySpan<T> ids, Dictionary<long, int> known, Span<int> sequenceOf)
+        where T : struct, IBinaryInteger<T>
+    {
+        for (var row = 0; row < ids.Length;)
+        {
+            // Rows of a sequence stand together as a rule.
+            var run = ids[row..].IndexOfAnyExcept(ids[row]);
+            if (run < 0) run = ids.Length - row;
+            var id = long.CreateChecked(ids[row]);
+            if (!known.TryGetValue(id, out var sequence)) known[id] = sequence = known.Count;
+            sequenceOf.Slice(row, run).Fill(sequence);
+            row += run;
+        }
     }
 }

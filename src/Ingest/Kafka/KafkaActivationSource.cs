@@ -59,6 +59,9 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
     private readonly Dictionary<int, PartitionAssigned> unbegun = [];
     private readonly AutoResetEvent room = new(false);
 
+    // A little below the bound, and only when it is crossed: to wake the poller for each message takes longer than to read a small one. It looks by itself every now and then.
+    private readonly long wakeBelow = options.BytesInFlight - options.BytesInFlight / 16;
+
     // Room for a queue at its bound, the message in the reader's hand and the one that passed the bound.
     private readonly ArrayPool<byte> buffers = pool ?? new MessageBuffers(options.BytesInFlight + options.BytesInFlight / 4);
 
@@ -100,7 +103,8 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
                 {
                     // With a queue that is never empty reading would never end.
                     stopping.ThrowIfCancellationRequested();
-                    if (Interlocked.Add(ref bytesQueued, -queued.Bytes) < options.BytesInFlight) room.Set();
+                    var left = Interlocked.Add(ref bytesQueued, -queued.Bytes);
+                    if (left < wakeBelow && left + queued.Bytes >= wakeBelow) room.Set();
                     if (queued.Event is not (null or MessageReceived) || queued.Generation == GenerationOf(queued.Partition))
                     {
                         if (queued.Event is { } happened) yield return happened;

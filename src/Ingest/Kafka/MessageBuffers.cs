@@ -30,7 +30,8 @@ internal sealed class MessageBuffers(long bytesMaximum) : ArrayPool<byte>
             foreach (var others in unused.Values)
                 while (bytes > bytesMaximum && others.TryPop(out var other)) bytes -= other.Length;
         }
-        return GC.AllocateUninitializedArray<byte>(length);
+        // Where the collector does not move them: they live as long as the source.
+        return GC.AllocateUninitializedArray<byte>(length, pinned: true);
     }
 
     public override void Return(byte[] array, bool clearArray = false)

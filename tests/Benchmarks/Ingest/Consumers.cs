@@ -11,9 +11,10 @@ namespace DriftWatch.Benchmarks.Ingest;
 
 /// <param name="Seconds">From the first message to the last: joining the group takes what the broker pleases.</param>
 /// <param name="Allocated">Bytes on the managed heap in that time, by all threads.</param>
-/// <param name="Decoding">Of those, by the decoder.</param>
+/// <param name="Later">Of those, in the second half of the messages, when pools are filled.</param>
+/// <param name="Decoding">Of <paramref name="Allocated"/>, by the decoder.</param>
 /// <param name="Processor">Seconds of all threads of this process, librdkafka's too: what compares on a machine that others use.</param>
-internal sealed record Passage(double Seconds, double Processor, long Allocated, long Decoding = 0)
+internal sealed record Passage(double Seconds, double Processor, long Allocated, long Later = 0, long Decoding = 0)
 {
     /// <summary>Since the process began; <see cref="Until"/> a later one it is a passage.</summary>
     public static Passage Now() => new(Stopwatch.GetTimestamp() / (double)Stopwatch.Frequency, Environment.CpuUsage.TotalTime.TotalSeconds, GC.GetTotalAllocatedBytes());
@@ -43,14 +44,15 @@ internal static class Consumers
         };
         using var consumer = new ConsumerBuilder<Ignore, T>(config).Build();
         consumer.Subscribe(traffic.Topic);
-        Passage? began = null;
+        Passage? began = null, halfway = null;
         for (var taken = 0; taken < traffic.Messages;)
         {
             if (consumer.Consume(100) is not { IsPartitionEOF: false }) continue;
             began ??= Passage.Now();
-            taken++;
+            if (++taken == traffic.Messages / 2) halfway = Passage.Now();
         }
-        var passage = began!.Until(Passage.Now());
+        var end = Passage.Now();
+        var passage = began!.Until(end) with { Later = halfway!.Until(end).Allocated };
         consumer.Close();
         return passage;
     }
@@ -63,7 +65,7 @@ internal static class Consumers
         using var source = new KafkaActivationSource(options, NullLogger<KafkaActivationSource>.Instance);
         var decoder = new ActivationDecoder((_, _) => traffic.Width, traffic.MessageBytes);
         var (decoding, taken) = (0L, 0);
-        Passage? began = null;
+        Passage? began = null, halfway = null;
         await foreach (var happened in source.ReadAsync(CancellationToken.None))
         {
             if (happened is PartitionAssigned assigned) assigned.BeginAt(null);
@@ -76,7 +78,10 @@ internal static class Consumers
             decoding += GC.GetAllocatedBytesForCurrentThread() - before;
             if (batch.Rows != traffic.Rows) throw new InvalidOperationException($"decoded {batch.Rows} rows where {traffic.Rows} were sent");
             source.Acknowledge(message.Partition, message.Offset + 1, message.Offset + 1);
-            if (++taken == traffic.Messages) return began.Until(Passage.Now()) with { Decoding = decoding };
+            if (++taken == traffic.Messages / 2) halfway = Passage.Now();
+            if (taken < traffic.Messages) continue;
+            var end = Passage.Now();
+            return began.Until(end) with { Later = halfway!.Until(end).Allocated, Decoding = decoding };
         }
         throw new InvalidOperationException("the source ended before the topic");
     }

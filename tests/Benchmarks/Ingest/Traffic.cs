@@ -16,7 +16,7 @@ internal sealed class Traffic
     {
         (Rows, Width) = (rows, width);
         made = [.. Enumerable.Range(0, Distinct).Select(Made)];
-        Messages = (int)Math.Max(1, megabytes * 1_000_000L / MessageBytes);
+        Messages = (int)Math.Max(2, megabytes * 1_000_000L / MessageBytes);
     }
 
     public int Rows { get; }
