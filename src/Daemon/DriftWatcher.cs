@@ -194,7 +194,9 @@ public sealed partial class DriftWatcher(
         partition.Next = message.Offset + 1;
         // Nor past a refused message that is not with the dead letters yet.
         deadLettersSent.RemoveAll(letter => letter.Sent.IsCompletedSuccessfully);
-        var unsent = deadLettersSent.Where(letter => letter.Partition == message.Partition).Select(letter => letter.Offset).DefaultIfEmpty(long.MaxValue).Min();
+        var unsent = long.MaxValue;
+        foreach (var letter in deadLettersSent)
+            if (letter.Partition == message.Partition) unsent = Math.Min(unsent, letter.Offset);
         source.Acknowledge(message.Partition, Math.Min(unsent, partition.Windows.OpenFrom(message.Offset + 1)), message.Offset + 1);
         observer?.Handled(message);
     }

@@ -18,6 +18,8 @@ public sealed class RowSelection
     private float[] rowsBD = [];
     private double[] energyB = [];
     private double[] norms = [];
+    private int[] rowB = [];
+    private int[] endS = [];
     private int kept;
 
     public int Kept => kept;
@@ -41,16 +43,15 @@ public sealed class RowSelection
     public void Select(ActivationBatch batch, ITransform transform, double outlierNorm, bool leaveOutZeroRows)
     {
         Reset(batch, transform.TargetWidth);
-        var rowsBySequence = RowsBySequence(batch);
-        var widened = 0;
-        foreach (var row in rowsBySequence.SelectMany(rows => rows)) batch.Widen(row, rawBS.AsSpan(widened++ * batch.Width, batch.Width));
+        BringSequencesTogether(batch);
+        for (var i = 0; i < batch.Rows; i++) batch.Widen(rowB[i], rawBS.AsSpan(i * batch.Width, batch.Width));
         var mappedBD = transform.Apply(rawBS.AsSpan(0, batch.Rows * batch.Width));
 
         var at = 0;
-        foreach (var rows in rowsBySequence)
+        for (var sequence = 0; sequence < batch.Sequences; sequence++)
         {
             var first = kept;
-            for (var end = at + rows.Length; at < end; at++)
+            for (; at < endS[sequence]; at++)
             {
                 var rowD = mappedBD.Slice(at * Width, Width);
                 var energy = Energy.Of(rowD);
@@ -76,23 +77,19 @@ public sealed class RowSelection
         sequences.Clear();
         if (rawBS.Length < batch.Rows * batch.Width) rawBS = new float[batch.Rows * batch.Width];
         if (rowsBD.Length < batch.Rows * width) rowsBD = new float[batch.Rows * width];
-        if (energyB.Length < batch.Rows) (energyB, norms) = (new double[batch.Rows], new double[batch.Rows]);
+        if (energyB.Length < batch.Rows) (energyB, norms, rowB) = (new double[batch.Rows], new double[batch.Rows], new int[batch.Rows]);
+        if (endS.Length < batch.Sequences) endS = new int[batch.Sequences];
     }
 
-    /// <summary>Row numbers of each sequence in order; the rows of a sequence need not stand together in the message.</summary>
-    private static int[][] RowsBySequence(ActivationBatch batch)
+    /// <summary>Row numbers, sequence after sequence and in order within each; the rows of a sequence need not stand together in the message.</summary>
+    private void BringSequencesTogether(ActivationBatch batch)
     {
-        var rows = new int[batch.Sequences][];
-        var lengths = new int[batch.Sequences];
-        foreach (var sequence in batch.SequenceOf) lengths[sequence]++;
-        for (var s = 0; s < rows.Length; s++) rows[s] = new int[lengths[s]];
-        Array.Clear(lengths);
-        for (var row = 0; row < batch.Rows; row++)
-        {
-            var sequence = batch.SequenceOf[row];
-            rows[sequence][lengths[sequence]++] = row;
-        }
-        return rows;
+        Array.Clear(endS, 0, batch.Sequences);
+        foreach (var sequence in batch.SequenceOf) endS[sequence]++;
+        var begin = 0;
+        for (var sequence = 0; sequence < batch.Sequences; sequence++) (endS[sequence], begin) = (begin, begin + endS[sequence]);
+        // Each begins where the one before ends, and its end moves on with each of its rows.
+        for (var row = 0; row < batch.Rows; row++) rowB[endS[batch.SequenceOf[row]]++] = row;
     }
 
     private void DropOutliers(int first, double outlierNorm)

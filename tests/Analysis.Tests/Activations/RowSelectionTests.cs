@@ -59,22 +59,28 @@ public sealed class RowSelectionTests
         Assert.Equal([(0, 1)], rows.Sequences);
     }
 
-    [Theory]
-    [InlineData(ActivationType.F16)]
-    [InlineData(ActivationType.BF16)]
-    public void Every_sixteen_bit_number_is_widened_exactly(ActivationType type)
+    [Fact]
+    public void Rows_of_a_sequence_come_together_in_their_order_wherever_they_stand()
     {
-        var bytes = new byte[2 * 65536 + 2];
-        for (var i = 0; i <= 65536; i++) BitConverter.TryWriteBytes(bytes.AsSpan(2 * i), (ushort)i);
-        var wide = new float[65537];
+        var batch = Some.Batch(Some.Monitor, Some.Noon, width: 1, [1, 2, 3], [4, 5]) with { SequenceOf = [0, 1, 0, 2, 1], Sequences = 3 };
 
-        Widening.ToSingle(bytes, type, wide);
+        rows.Select(batch, new IdentityTransform(1), outlierNorm: 10, leaveOutZeroRows: false);
 
-        for (var i = 0; i < 65536; i++)
-        {
-            var expected = type == ActivationType.F16 ? (float)BitConverter.UInt16BitsToHalf((ushort)i) : BitConverter.UInt32BitsToSingle((uint)i << 16);
-            Assert.True(expected.Equals(wide[i]) && float.IsNegative(expected) == float.IsNegative(wide[i]), $"{i:x4}: {wide[i]}, not {expected}");
-        }
+        Assert.Equal([1, 3, 2, 5, 4], rows.RowsBD.ToArray());
+        Assert.Equal([(0, 2), (2, 2), (4, 1)], rows.Sequences);
+    }
+
+    [Fact]
+    public void Nothing_is_allocated_for_a_batch_that_is_no_larger_than_one_before()
+    {
+        var (larger, batch) = (Some.Batch(Some.Monitor, Some.Noon, width: 2, [1, 2, 3, 4], [5, 6], [7, 8]), Some.Batch(Some.Monitor, Some.Noon, width: 2, [1, 2], [3, 4, 5, 6]));
+        var identity = new IdentityTransform(2);
+        rows.Select(larger, identity, outlierNorm: 10, leaveOutZeroRows: false);
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        rows.Select(batch, identity, outlierNorm: 10, leaveOutZeroRows: false);
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
     private void Select(bool leaveOutZeroRows, params float[][] sequences) =>
