@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics;
 
 namespace DriftWatch.Analysis.Encoding.Screening;
 
-/// <summary>A row and a feature that may fire in it; what the score can be at most.</summary>
-internal readonly record struct Pair(int Row, int Feature, float Upper);
+/// <summary>A row and a feature that may fire in it; what their sum is about.</summary>
+internal readonly record struct Candidate(int Row, int Feature, float Sum);
 
 /// <summary>Which pairs of a block's rows and a strip's features could fire, from 8-bit sums and a bound on what 8 bits lose.</summary>
 /// <remarks>
@@ -32,18 +32,18 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
     private readonly AlignedArray<int> tile = new(kernel.Rows * kernel.Features);
     private readonly AlignedArray<float> outlierWeights = new(ScreenedRows.OutliersLimit * StripFeatures);
     private int[] startOfRow = [];
-    private Pair[] candidates = [], sorted = [];
+    private Candidate[] candidates = [], sorted = [];
     private int count;
 
-    /// <summary>In the order of rows, then features. The upper ends are not set.</summary>
-    public ReadOnlySpan<Pair> Found => sorted.AsSpan(0, count);
+    /// <summary>In the order of rows, then features.</summary>
+    public Span<Candidate> Found => sorted.AsSpan(0, count);
 
     /// <param name="reachR">Top-k: what each row's score has to reach, or is surely not among the k largest.</param>
     /// <returns>False: there are so many that summing all exactly is faster.</returns>
     public bool Find(int strip, ScreenedRows rows, ReadOnlySpan<float> reachR)
     {
         var most = Math.Max(rows.Count * (StripFeatures / CandidatesOneIn), StripFeatures);
-        if (sorted.Length < most) (candidates, sorted) = (new Pair[most + kernel.Rows * StripFeatures], new Pair[most]);
+        if (sorted.Length < most) (candidates, sorted) = (new Candidate[most + kernel.Rows * StripFeatures], new Candidate[most]);
         count = 0;
         PickOutlierWeights(strip, rows.Outliers);
         var (first, end) = (strip * StripFeatures, Math.Min((strip + 1) * StripFeatures, weights.Panels * kernel.Features));
@@ -67,7 +67,7 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
 
     private void PickOutlierWeights(int strip, List<int> outliers)
     {
-        var features = weights.Strip(strip);
+        var features = weights.Exact(strip);
         for (var o = 0; o < outliers.Count; o++)
             for (var f = 0; f < features.Count; f++) outlierWeights.Start[o * StripFeatures + f] = features[f, outliers[o]];
     }
@@ -85,6 +85,7 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
         var cut = Vector512.LoadAligned(test.Cut(0, feature));
         // The reference's D steps, the outliers' here, and some for what is done once.
         var roundings = Rounding * (sae.Width + 4 * rows.Outliers.Count + 64);
+        var sumOfLane = stackalloc float[Lanes];
         for (var i = 0; i < rowCount; i++)
         {
             var row = firstRow + i;
@@ -98,8 +99,14 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
             if (test.Signed) upper = Vector512.Max(Vector512.Abs(upper), Vector512.Abs((sum - away + bias) * gain));
             // Not "greater": what is not a number is not known to be silent. What equals the k-th may win by its place.
             var silent = Vector512.LessThanOrEqual(upper, reachR.IsEmpty ? cut : Vector512.MaxNative(cut, Vector512.Create(MathF.BitDecrement(reachR[row]))));
-            for (var lanes = ~silent.ExtractMostSignificantBits() & real; lanes != 0; lanes &= lanes - 1)
-                candidates[count++] = new(row, feature + BitOperations.TrailingZeroCount(lanes), 0);
+            var lanes = ~silent.ExtractMostSignificantBits() & real;
+            if (lanes == 0) continue;
+            sum.Store(sumOfLane);
+            for (; lanes != 0; lanes &= lanes - 1)
+            {
+                var lane = BitOperations.TrailingZeroCount(lanes);
+                candidates[count++] = new(row, feature + lane, sumOfLane[lane]);
+            }
         }
     }
 

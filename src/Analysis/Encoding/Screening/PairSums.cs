@@ -10,48 +10,50 @@ internal static unsafe class PairSums
     /// <summary>Exact sums are made for so many pairs at a time.</summary>
     public const int PairsOfTurn = 16;
 
-    /// <summary>Of a row with four features, in whatever order is fast.</summary>
-    /// <param name="length">A multiple of 16.</param>
+    /// <summary>Of a row with four features, whole numbers of 8 bits, at 512 bits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static Vector128<float> Rough(float* x, float* w0, float* w1, float* w2, float* w3, int length)
+    public static Vector128<int> Whole512(sbyte* x, sbyte* w0, sbyte* w1, sbyte* w2, sbyte* w3, int length)
     {
-        if (!Vector512.IsHardwareAccelerated)
+        Vector512<int> a = default, b = default, c = default, d = default;
+        for (var i = 0; i < length; i += 32)
         {
-            var ((s0, s1), (s2, s3)) = (Rough(x, w0, w1, length), Rough(x, w2, w3, length));
-            return Vector128.Create(s0, s1, s2, s3);
-        }
-        Vector512<float> a = default, b = default, c = default, d = default;
-        for (var i = 0; i < length; i += 16)
-        {
-            var some = Vector512.LoadAligned(x + i);
-            a = Vector512.FusedMultiplyAdd(some, Vector512.LoadAligned(w0 + i), a);
-            b = Vector512.FusedMultiplyAdd(some, Vector512.LoadAligned(w1 + i), b);
-            c = Vector512.FusedMultiplyAdd(some, Vector512.LoadAligned(w2 + i), c);
-            d = Vector512.FusedMultiplyAdd(some, Vector512.LoadAligned(w3 + i), d);
+            var some = Avx512BW.ConvertToVector512Int16(Vector256.LoadAligned(x + i));
+            a += Avx512BW.MultiplyAddAdjacent(some, Avx512BW.ConvertToVector512Int16(Vector256.LoadAligned(w0 + i)));
+            b += Avx512BW.MultiplyAddAdjacent(some, Avx512BW.ConvertToVector512Int16(Vector256.LoadAligned(w1 + i)));
+            c += Avx512BW.MultiplyAddAdjacent(some, Avx512BW.ConvertToVector512Int16(Vector256.LoadAligned(w2 + i)));
+            d += Avx512BW.MultiplyAddAdjacent(some, Avx512BW.ConvertToVector512Int16(Vector256.LoadAligned(w3 + i)));
         }
         return Sums(a.GetLower() + a.GetUpper(), b.GetLower() + b.GetUpper(), c.GetLower() + c.GetUpper(), d.GetLower() + d.GetUpper());
     }
 
-    /// <summary>Of a row with two features.</summary>
+    /// <summary>The same at 256 bits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static (float, float) Rough(float* x, float* w0, float* w1, int length)
+    public static Vector128<int> Whole256(sbyte* x, sbyte* w0, sbyte* w1, sbyte* w2, sbyte* w3, int length)
     {
-        Vector256<float> a = default, b = default, c = default, d = default;
+        Vector256<int> a = default, b = default, c = default, d = default;
         for (var i = 0; i < length; i += 16)
         {
-            Vector256<float> some = Vector256.LoadAligned(x + i), more = Vector256.LoadAligned(x + i + 8);
-            a = Vector256.FusedMultiplyAdd(some, Vector256.LoadAligned(w0 + i), a);
-            b = Vector256.FusedMultiplyAdd(more, Vector256.LoadAligned(w0 + i + 8), b);
-            c = Vector256.FusedMultiplyAdd(some, Vector256.LoadAligned(w1 + i), c);
-            d = Vector256.FusedMultiplyAdd(more, Vector256.LoadAligned(w1 + i + 8), d);
+            var some = Avx2.ConvertToVector256Int16(x + i);
+            a += Avx2.MultiplyAddAdjacent(some, Avx2.ConvertToVector256Int16(w0 + i));
+            b += Avx2.MultiplyAddAdjacent(some, Avx2.ConvertToVector256Int16(w1 + i));
+            c += Avx2.MultiplyAddAdjacent(some, Avx2.ConvertToVector256Int16(w2 + i));
+            d += Avx2.MultiplyAddAdjacent(some, Avx2.ConvertToVector256Int16(w3 + i));
         }
-        return (Vector256.Sum(a + b), Vector256.Sum(c + d));
+        return Sums(a, b, c, d);
+    }
+
+    /// <summary>The same anywhere.</summary>
+    public static Vector128<int> Whole(sbyte* x, sbyte* w0, sbyte* w1, sbyte* w2, sbyte* w3, int length)
+    {
+        var sums = Vector128<int>.Zero;
+        for (var i = 0; i < length; i++) sums += x[i] * Vector128.Create(w0[i], w1[i], w2[i], w3[i]);
+        return sums;
     }
 
     /// <summary>Of each: neighbours are added until one number is left.</summary>
-    private static Vector128<float> Sums(Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d)
+    private static Vector128<int> Sums(Vector256<int> a, Vector256<int> b, Vector256<int> c, Vector256<int> d)
     {
-        var halves = Avx.HorizontalAdd(Avx.HorizontalAdd(a, b), Avx.HorizontalAdd(c, d));
+        var halves = Avx2.HorizontalAdd(Avx2.HorizontalAdd(a, b), Avx2.HorizontalAdd(c, d));
         return halves.GetLower() + halves.GetUpper();
     }
 

@@ -1,33 +1,40 @@
 namespace DriftWatch.Analysis.Encoding.Screening;
 
 /// <summary>Vectors side by side in pieces: the first numbers of each, then the next ones of each.</summary>
+/// <param name="storage">Of many such, this one from <paramref name="start"/> on.</param>
+/// <param name="pieceLength">Numbers of a piece; the last may be shorter.</param>
 /// <remarks>
 /// Work on many pairs of vectors goes through the width piece by piece, so that a piece of all of them stays in the second-level cache, is read straight on, and has no neighbours whose
-/// distance is a power of two (those would share a few cache lines).
+/// distance is a large power of two (those would share a few cache lines).
 /// </remarks>
-internal sealed unsafe class Pieces(int count, int stride)
+internal sealed unsafe class Pieces<T>(AlignedArray<T> storage, long start, int count, int stride, int pieceLength) where T : unmanaged
 {
-    /// <summary>Numbers of a piece; the last may be shorter.</summary>
-    public const int Length = 256;
-
-    private readonly AlignedArray<float> storage = new((long)count * stride);
+    public Pieces(int count, int stride, int pieceLength) : this(new((long)count * stride), 0, count, stride, pieceLength)
+    {
+    }
 
     public int Count { get; } = count;
 
-    public static int LengthFrom(int from, int stride) => Math.Min(Length, stride - from);
+    public int LengthFrom(int from) => Math.Min(pieceLength, stride - from);
 
-    /// <param name="from">A multiple of <see cref="Length"/>.</param>
-    public float* At(int vector, int from) => storage.Start + (long)from * Count + (long)vector * LengthFrom(from, stride);
+    /// <param name="from">A multiple of the piece's length.</param>
+    public T* At(int vector, int from) => storage.Start + start + (long)from * Count + (long)vector * LengthFrom(from);
 
-    public float this[int vector, int i] => At(vector, i / Length * Length)[i % Length];
+    public T this[int vector, int i] => At(vector, i / pieceLength * pieceLength)[i % pieceLength];
 
-    public void Write(int vector, ReadOnlySpan<float> values)
+    public void Write(int vector, ReadOnlySpan<T> values)
     {
-        for (var from = 0; from < stride; from += Length) values.Slice(from, LengthFrom(from, stride)).CopyTo(new(At(vector, from), Length));
+        for (var from = 0; from < stride; from += pieceLength) values.Slice(from, LengthFrom(from)).CopyTo(new(At(vector, from), pieceLength));
     }
 
-    public void Read(int vector, Span<float> values)
+    public void Read(int vector, Span<T> values)
     {
-        for (var from = 0; from < stride; from += Length) new ReadOnlySpan<float>(At(vector, from), LengthFrom(from, stride)).CopyTo(values[from..]);
+        for (var from = 0; from < stride; from += pieceLength) new ReadOnlySpan<T>(At(vector, from), LengthFrom(from)).CopyTo(values[from..]);
     }
+}
+
+/// <summary>How long pieces are: about a thousand bytes of weights.</summary>
+internal static class PieceLength
+{
+    public const int Exact = 256, Rounded = 1024;
 }

@@ -13,17 +13,22 @@ internal readonly record struct Quantized(float Scale, float Norm, float Rounded
     private const float Inflation = 1.001f;
     private const int Positive = 128;
 
+    /// <summary>Of what is left after rounding: twice what the subtraction itself rounds.</summary>
+    private const float RestRounding = 1f / (1 << 23);
+
     private static readonly Quantized unscreened = new(0, float.PositiveInfinity, 0, float.PositiveInfinity);
 
     /// <param name="v">Its length a multiple of 16; zeros at the end change nothing.</param>
     /// <param name="most">The largest |q|.</param>
     /// <param name="offset">Added to each q before it is stored as a byte.</param>
-    public static Quantized Of(ReadOnlySpan<float> v, int most, int offset, Span<byte> q)
+    /// <param name="rest">Where wanted: v − Scale · q.</param>
+    public static Quantized Of(ReadOnlySpan<float> v, int most, int offset, Span<byte> q, Span<float> rest = default)
     {
         var largest = Largest(v);
         if (largest == 0 || !(largest >= LargestMinimum && largest <= LargestMaximum))
         {
             q.Fill((byte)offset);
+            rest.Clear();
             return largest == 0 ? default : unscreened;
         }
         var scale = largest / most;
@@ -40,7 +45,9 @@ internal readonly record struct Quantized(float Scale, float Norm, float Rounded
             var narrow = Vector256.Narrow(step.GetLower(), step.GetUpper());
             Vector128.Narrow(narrow.GetLower(), narrow.GetUpper()).AsByte().CopyTo(q.Slice(i, 16));
             // In steps, whose squares neither overflow nor vanish.
-            var (xs, es) = (x * perStep, Vector512.FusedMultiplyAdd(minusScale, whole, x) * perStep);
+            var left = Vector512.FusedMultiplyAdd(minusScale, whole, x);
+            if (!rest.IsEmpty) left.CopyTo(rest.Slice(i, 16));
+            var (xs, es) = (x * perStep, left * perStep);
             norm = Vector512.FusedMultiplyAdd(xs, xs, norm);
             rounded = Vector512.FusedMultiplyAdd(whole, whole, rounded);
             error = Vector512.FusedMultiplyAdd(es, es, error);
@@ -48,6 +55,16 @@ internal readonly record struct Quantized(float Scale, float Norm, float Rounded
         return new(scale, Length(norm), Length(rounded), Length(error));
 
         float Length(Vector512<float> squares) => Inflation * scale * MathF.Sqrt(Vector512.Sum(squares));
+    }
+
+    /// <summary>What is known of the same vector v as Scale · q and, with the result's scale, so many q of what that left: the error is of both together.</summary>
+    /// <param name="rest">As <see cref="Of"/> wrote it.</param>
+    /// <param name="q">Without an offset.</param>
+    public Quantized OfRest(ReadOnlySpan<float> rest, Span<byte> q)
+    {
+        var known = Of(rest, Positive - 1, 0, q);
+        // Too small to be bounded: then nothing of it is taken.
+        return float.IsPositiveInfinity(known.Error) ? new(0, Error, 0, Error) : known with { Error = known.Error + Error * RestRounding };
     }
 
     /// <summary>The largest magnitude; NaN if one is not a number.</summary>

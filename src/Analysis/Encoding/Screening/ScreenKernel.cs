@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace DriftWatch.Analysis.Encoding.Screening;
 
-/// <summary>The innermost product of screening: a tile of <see cref="Rows"/> × <see cref="Features"/> sums of 8-bit products, held in registers over the whole width.</summary>
+/// <summary>The innermost products of screening, for what this processor has: a tile of <see cref="Rows"/> × <see cref="Features"/> sums of 8-bit products, held in registers over the whole width.</summary>
 /// <remarks>
 /// Whole numbers: every kernel's sums are exact, and what screening decides with them is only which exact sums are worth making.
 /// Rows are unsigned, <see cref="Offset"/> above their signed value, since that is what processors multiply; the caller starts each sum at −Offset · Σ weights.
@@ -16,6 +16,9 @@ internal abstract unsafe class ScreenKernel(string name, int rows, int features,
 {
     /// <summary>Weights lie between −this and this.</summary>
     public const int WeightMaximum = 127;
+
+    /// <summary>The width of <see cref="PairSums"/> is a multiple of this.</summary>
+    public const int PairLength = 64;
 
     /// <summary>Wider, and sums of 255 · 127 could pass 2³¹.</summary>
     public const int WidthMaximum = 65_536;
@@ -45,28 +48,46 @@ internal abstract unsafe class ScreenKernel(string name, int rows, int features,
     /// <param name="tile">[Rows, Features], aligned to 64 bytes; overwritten.</param>
     public abstract void Sum(sbyte* panel, byte* group, int quads, int* startF, int* tile);
 
+    /// <summary>Of a row and four features.</summary>
+    /// <param name="x">Signed; as all here aligned to 64 bytes, and −128 nowhere.</param>
+    /// <param name="length">A multiple of <see cref="PairLength"/>.</param>
+    public abstract Vector128<int> Pairs(sbyte* x, sbyte* w0, sbyte* w1, sbyte* w2, sbyte* w3, int length);
+
     private sealed class NativeKernel() : ScreenKernel("AVX512-VNNI", rows: 12, features: 32, offset: 128)
     {
         // CPUID leaf 7, ECX: the bit of AVX512_VNNI. That the system keeps the registers is what Avx512BW says.
         private const int Vnni = 1 << 11;
 
-        private static readonly delegate* unmanaged<sbyte*, byte*, int, int*, int*, void> sum = Load();
+        private static readonly delegate* unmanaged<sbyte*, byte*, int, int*, int*, void> sum = (delegate* unmanaged<sbyte*, byte*, int, int*, int*, void>)Load("driftwatch_screen_vnni512");
 
-        public override bool IsSupported => sum != null;
+        // A tenth of a microsecond: too short for the collector to wait for.
+        private static readonly delegate* unmanaged[SuppressGCTransition]<sbyte*, sbyte*, sbyte*, sbyte*, sbyte*, int, int*, void> pairs =
+            (delegate* unmanaged[SuppressGCTransition]<sbyte*, sbyte*, sbyte*, sbyte*, sbyte*, int, int*, void>)Load("driftwatch_pairs_vnni512");
+
+        public override bool IsSupported => sum != null && pairs != null;
 
         public override void Sum(sbyte* panel, byte* group, int quads, int* startF, int* tile) => sum(panel, group, quads, startF, tile);
 
-        private static delegate* unmanaged<sbyte*, byte*, int, int*, int*, void> Load() =>
+        public override Vector128<int> Pairs(sbyte* x, sbyte* w0, sbyte* w1, sbyte* w2, sbyte* w3, int length)
+        {
+            Vector128<int> sums;
+            pairs(x, w0, w1, w2, w3, length, (int*)&sums);
+            return sums;
+        }
+
+        private static void* Load(string name) =>
             Avx512BW.IsSupported && (X86Base.CpuId(7, 0).Ecx & Vnni) != 0
             && NativeLibrary.TryLoad("driftwatch-screen", typeof(ScreenKernel).Assembly, DllImportSearchPath.AssemblyDirectory, out var library)
-            && NativeLibrary.TryGetExport(library, "driftwatch_screen_vnni512", out var address)
-                ? (delegate* unmanaged<sbyte*, byte*, int, int*, int*, void>)address
+            && NativeLibrary.TryGetExport(library, name, out var address)
+                ? (void*)address
                 : null;
     }
 
     private sealed class AvxVnniKernel() : ScreenKernel("AVX-VNNI", rows: 6, features: 16, offset: 128)
     {
         public override bool IsSupported => AvxVnni.IsSupported;
+
+        public override Vector128<int> Pairs(sbyte* x, sbyte* w0, sbyte* w1, sbyte* w2, sbyte* w3, int length) => PairSums.Whole256(x, w0, w1, w2, w3, length);
 
         // 12 sums, 2 weights and 1 input in the 16 registers that this instruction can name.
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -104,6 +125,8 @@ internal abstract unsafe class ScreenKernel(string name, int rows, int features,
     {
         public override bool IsSupported => Avx512BW.IsSupported;
 
+        public override Vector128<int> Pairs(sbyte* x, sbyte* w0, sbyte* w1, sbyte* w2, sbyte* w3, int length) => PairSums.Whole512(x, w0, w1, w2, w3, length);
+
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public override void Sum(sbyte* panel, byte* group, int quads, int* startF, int* tile)
         {
@@ -129,6 +152,8 @@ internal abstract unsafe class ScreenKernel(string name, int rows, int features,
     private sealed class Avx2Kernel() : ScreenKernel("AVX2", rows: 6, features: 16, offset: 64)
     {
         public override bool IsSupported => Avx2.IsSupported;
+
+        public override Vector128<int> Pairs(sbyte* x, sbyte* w0, sbyte* w1, sbyte* w2, sbyte* w3, int length) => PairSums.Whole256(x, w0, w1, w2, w3, length);
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public override void Sum(sbyte* panel, byte* group, int quads, int* startF, int* tile)
@@ -159,6 +184,8 @@ internal abstract unsafe class ScreenKernel(string name, int rows, int features,
     private sealed class PlainKernel() : ScreenKernel("plain", rows: 6, features: 16, offset: 128)
     {
         public override bool IsSupported => true;
+
+        public override Vector128<int> Pairs(sbyte* x, sbyte* w0, sbyte* w1, sbyte* w2, sbyte* w3, int length) => PairSums.Whole(x, w0, w1, w2, w3, length);
 
         public override void Sum(sbyte* panel, byte* group, int quads, int* startF, int* tile)
         {

@@ -2,10 +2,13 @@ using System.Runtime.InteropServices;
 
 namespace DriftWatch.Analysis.Encoding.Screening;
 
+/// <summary>A row and a feature that may fire in it; what the score can be at most.</summary>
+internal readonly record struct Pair(int Row, int Feature, float Upper);
+
 /// <summary>The same bits as <see cref="DenseBlockEncoder"/> with a fraction of the arithmetic: 8-bit sums say which features cannot fire, and only the others are summed exactly.</summary>
 /// <remarks>
-/// Three steps for a strip of features at a time: find candidates (8 bits, all pairs of row and feature, <see cref="CandidateSearch"/>), refine (float32 in a fast order, the candidates;
-/// the bound is a hundred times tighter), settle (the one order, what is left: hardly more than what fires).
+/// Three steps for a strip of features at a time: find candidates (8 bits, all pairs of row and feature, <see cref="CandidateSearch"/>), refine (16 bits, the candidates,
+/// <see cref="Refinement"/>), settle (the one order, what is left: hardly more than what fires).
 /// Top-k: a feature is also left out if k others are surely larger (<see cref="KthBound"/>).
 /// Where more than a fifth of a strip are candidates, screening costs more than it spares: such strips are summed exactly, and if they are most of a block, the next blocks are not screened.
 /// </remarks>
@@ -24,6 +27,7 @@ internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
     private readonly DenseTiles dense;
     private readonly AlignedArray<float> densePanel;
     private readonly CandidateSearch search;
+    private readonly Refinement refinement;
     private readonly float[] vectorD;
     private readonly bool topK;
     private readonly KthBound kth;
@@ -39,6 +43,7 @@ internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
         dense = new(sae, test, denseKernel);
         densePanel = new((long)denseKernel.Features * sae.Width);
         search = new(sae, test, kernel, weights);
+        refinement = new(sae, test, kernel, weights);
         vectorD = new float[weights.Stride];
         topK = TopKEncoder.Encodes(sae);
         kth = new(sae);
@@ -91,56 +96,19 @@ internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
         unscreened = unscreened > 0 ? unscreened - 1 : denseStrips > (strips.End - strips.First) / 2 ? BlocksUnscreened : 0;
     }
 
-    /// <summary>Leaves of the candidates those that float32 sums cannot tell from firing.</summary>
     private void Refine(int strip)
     {
-        var candidates = search.Found;
-        if (sums.Length < candidates.Length) Array.Resize(ref sums, Math.Max(candidates.Length, 2 * sums.Length));
-        sums.AsSpan(0, candidates.Length).Clear();
-        for (var from = 0; from < weights.Stride; from += Pieces.Length) AddPiece(strip, candidates, from);
-
-        // The exact sum and this one each lose at most D roundings.
-        var roundings = CandidateSearch.Rounding * (2 * Sae.Width + 64) * CandidateSearch.Inflation;
-        for (var i = 0; i < candidates.Length; i++)
+        var start = pending.Count;
+        foreach (var candidate in refinement.Of(search.Found, strip, rows, kth.ReachR))
         {
-            var (row, feature, _) = candidates[i];
-            var away = rows.Norm(row) * *weights.Norm(feature) * roundings + CandidateSearch.Underflow;
-            float bias = *test.Bias(feature), gain = *test.Gain(0, feature), cut = *test.Cut(0, feature);
-            float upper = (sums[i] + away + bias) * gain, lower = (sums[i] - away + bias) * gain;
-            if (test.Signed) (upper, lower) = (MathF.Max(MathF.Abs(upper), MathF.Abs(lower)), MathF.Max(lower, -upper));
-            if (upper <= cut || topK && upper < kth.ReachR[row]) continue;
+            var (row, feature, _) = candidate;
+            var (upper, lower) = refinement.Ends(candidate, rows);
+            if (refinement.IsSilent(upper, row, feature, kth.ReachR)) continue;
             pending.Add(new(row, feature, upper));
             if (topK && lower > 0) kth.Bounds[row].Add(feature, lower);
         }
-    }
-
-    // Row by row: its piece is in the first-level cache, the strip's in the second.
-    private void AddPiece(int strip, ReadOnlySpan<Pair> candidates, int from)
-    {
-        var length = Pieces.LengthFrom(from, weights.Stride);
-        var first = weights.Strip(strip).At(0, from);
-        var ahead = new Prefetch(from + length < weights.Stride ? (strip, from + length) : (strip + 1, 0), weights, turns: candidates.Length);
-        for (var i = 0; i < candidates.Length;)
-        {
-            var row = candidates[i].Row;
-            var alike = 1;
-            while (alike < 4 && i + alike < candidates.Length && candidates[i + alike].Row == row) alike++;
-            var x = rows.Exact.At(row, from);
-            float* w0 = first + candidates[i].Feature % StripFeatures * length, w3 = first + candidates[i + alike - 1].Feature % StripFeatures * length;
-            if (alike < 3)
-            {
-                var (a, b) = PairSums.Rough(x, w0, w3, length);
-                sums[i] += a;
-                if (alike == 2) sums[i + 1] += b;
-            }
-            else
-            {
-                var more = PairSums.Rough(x, w0, first + candidates[i + 1].Feature % StripFeatures * length, first + candidates[i + 2].Feature % StripFeatures * length, w3, length);
-                for (var j = 0; j < alike; j++) sums[i + j] += more[j];
-            }
-            i += alike;
-            ahead.Go(alike);
-        }
+        // Feature by feature: weights come from memory, and in this order once for all rows.
+        CollectionsMarshal.AsSpan(pending)[start..].Sort((a, b) => a.Feature != b.Feature ? a.Feature - b.Feature : a.Row - b.Row);
     }
 
     /// <summary>Sums what is pending in the one order and decides.</summary>
@@ -154,19 +122,19 @@ internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
         sums.AsSpan(0, room).Clear();
         float** w = stackalloc float*[PairSums.PairsOfTurn], x = stackalloc float*[PairSums.PairsOfTurn];
         fixed (float* firstSum = sums)
-            for (var from = 0; from < Sae.Width; from += Pieces.Length)
+            for (var from = 0; from < Sae.Width; from += PieceLength.Exact)
                 for (var first = 0; first < some.Length; first += PairSums.PairsOfTurn)
                 {
                     for (var i = 0; i < PairSums.PairsOfTurn; i++)
                     {
                         ref readonly var pair = ref some[Math.Min(first + i, some.Length - 1)];
-                        w[i] = weights.Strip(pair.Feature / StripFeatures).At(pair.Feature % StripFeatures, from);
+                        w[i] = weights.Exact(pair.Feature / StripFeatures).At(pair.Feature % StripFeatures, from);
                         x[i] = rows.Exact.At(pair.Row, from);
                         // Which comes next time.
                         ref readonly var next = ref some[Math.Min(first + PairSums.PairsOfTurn + i, some.Length - 1)];
-                        Prefetch.All(weights.Strip(next.Feature / StripFeatures).At(next.Feature % StripFeatures, from), Pieces.LengthFrom(from, weights.Stride));
+                        Prefetch.All(weights.Exact(next.Feature / StripFeatures).At(next.Feature % StripFeatures, from), sizeof(float) * rows.Exact.LengthFrom(from));
                     }
-                    PairSums.Exact(w, x, firstSum + first, Pieces.LengthFrom(from, Sae.Width));
+                    PairSums.Exact(w, x, firstSum + first, Math.Min(PieceLength.Exact, Sae.Width - from));
                 }
         for (var i = 0; i < some.Length; i++) Decide(some[i].Row, some[i].Feature, sums[i], hits[some[i].Row]);
         pending.Clear();
@@ -200,7 +168,7 @@ internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
             }
             densePacked = true;
         }
-        var (n, features) = (denseKernel.Features, weights.Strip(strip));
+        var (n, features) = (denseKernel.Features, weights.Exact(strip));
         for (var first = 0; first < features.Count; first += n)
         {
             // What is behind the last feature has a bias of −∞ and never fires.

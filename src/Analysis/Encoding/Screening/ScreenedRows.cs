@@ -1,8 +1,9 @@
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace DriftWatch.Analysis.Encoding.Screening;
 
-/// <summary>A block of rows twice: exact after normalisation, and 8 bits each in groups for <see cref="ScreenKernel"/>.</summary>
+/// <summary>A block of rows after normalisation: 8 bits each in groups for <see cref="ScreenKernel"/>; a row after the other those 8 bits, 8 more of what they leave, and exact.</summary>
 /// <remarks>
 /// Residual streams have a few dimensions that are hundreds of times larger than the others and would take all 8 bits for themselves.
 /// Those of the block are kept out: 0 in the groups, and added as floats.
@@ -16,12 +17,14 @@ internal sealed unsafe class ScreenedRows(SparseAutoencoder sae, ScreenKernel ke
 
     private readonly float[] largestD = new float[stride];
     private readonly float[] inputD = new float[stride];
+    private readonly float[] restD = new float[stride];
     private readonly byte[] q = new byte[stride];
     private readonly List<int> outliers = [];
-    private Pieces exact = new(0, stride);
+    private Pieces<float> exact = new(0, stride, PieceLength.Exact);
+    private Pieces<sbyte> rounded = new(0, stride, PieceLength.Rounded), rests = new(0, stride, PieceLength.Rounded);
     private AlignedArray<byte> groups = new(0);
     private float[] outliersRO = [];
-    private Quantized[] known = [];
+    private Quantized[] known = [], knownRests = [];
     private float[] normR = [];
 
     public int Count { get; private set; }
@@ -33,13 +36,22 @@ internal sealed unsafe class ScreenedRows(SparseAutoencoder sae, ScreenKernel ke
     private int OutliersMaximum => Math.Clamp(sae.Width / 64, 4, OutliersLimit);
 
     /// <summary>After normalisation.</summary>
-    public Pieces Exact => exact;
+    public Pieces<float> Exact => exact;
+
+    /// <summary>The same 8 bits as in the groups, without the offset.</summary>
+    public Pieces<sbyte> Rounded => rounded;
+
+    /// <summary>What those leave, in 8 bits.</summary>
+    public Pieces<sbyte> Rests => rests;
 
     /// <summary>[Stride / 4, Rows, 4]; what is behind the last row may be anything.</summary>
     public byte* Group(int firstRow) => groups.Start + (long)firstRow * stride;
 
     /// <summary>Without the outliers.</summary>
     public ref readonly Quantized Known(int row) => ref known[row];
+
+    /// <summary>Without the outliers, after 16 bits.</summary>
+    public ref readonly Quantized KnownRest(int row) => ref knownRests[row];
 
     /// <summary>At least ‖x‖, outliers and all.</summary>
     public float Norm(int row) => normR[row];
@@ -68,8 +80,9 @@ internal sealed unsafe class ScreenedRows(SparseAutoencoder sae, ScreenKernel ke
     {
         var room = (Count + kernel.Rows - 1) / kernel.Rows * kernel.Rows;
         if (known.Length >= room) return;
-        (exact, groups) = (new(room, stride), new((long)room * stride));
-        (known, normR) = (new Quantized[room], new float[room]);
+        (exact, groups) = (new(room, stride, PieceLength.Exact), new((long)room * stride));
+        (rounded, rests) = (new(room, stride, PieceLength.Rounded), new(room, stride, PieceLength.Rounded));
+        (known, knownRests, normR) = (new Quantized[room], new Quantized[room], new float[room]);
     }
 
     private void NoteLargest(float perMean)
@@ -100,9 +113,15 @@ internal sealed unsafe class ScreenedRows(SparseAutoencoder sae, ScreenKernel ke
             outliersRO[row * outliers.Count + i] = inputD[outliers[i]];
             inputD[outliers[i]] = 0;
         }
-        known[row] = Quantized.Of(inputD, kernel.Offset - 1, kernel.Offset, q);
+        known[row] = Quantized.Of(inputD, kernel.Offset - 1, kernel.Offset, q, restD);
         var quads = (uint*)Group(row / kernel.Rows * kernel.Rows) + row % kernel.Rows;
         fixed (byte* bytes = q)
             for (var quad = 0; quad < stride / 4; quad++) quads[quad * kernel.Rows] = ((uint*)bytes)[quad];
+        Span<sbyte> whole = MemoryMarshal.Cast<byte, sbyte>(q.AsSpan());
+        // A whole number of vectors; what wraps around is what an offset of 128 is.
+        for (var i = 0; i < stride; i += 16) (Vector128.Create<sbyte>(whole.Slice(i, 16)) - Vector128.Create(unchecked((sbyte)kernel.Offset))).CopyTo(whole[i..]);
+        rounded.Write(row, whole);
+        knownRests[row] = known[row].OfRest(restD, q);
+        rests.Write(row, whole);
     }
 }

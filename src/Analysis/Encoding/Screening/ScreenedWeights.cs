@@ -1,7 +1,9 @@
+using System.Runtime.InteropServices;
+
 namespace DriftWatch.Analysis.Encoding.Screening;
 
-/// <summary>The encoder's weights twice: 8 bits each in panels for <see cref="ScreenKernel"/>, and exact, a feature after the other, for what passes the screen.</summary>
-/// <remarks>5 bytes a weight, D · F of them: 189 MB for 2,304 → 16,384, 671 MB for 4,096 → 32,768.</remarks>
+/// <summary>The encoder's weights: 8 bits each in panels for <see cref="ScreenKernel"/>; a feature after the other those 8 bits, 8 more of what they leave, and exact, for what passes the screen.</summary>
+/// <remarks>7 bytes a weight, D · F of them: 264 MB for 2,304 → 16,384, 940 MB for 4,096 → 32,768.</remarks>
 internal sealed unsafe class ScreenedWeights
 {
     public const int StripFeatures = 512;
@@ -12,40 +14,57 @@ internal sealed unsafe class ScreenedWeights
     private readonly int latents;
     private readonly int panelFeatures;
     private readonly AlignedArray<sbyte> panels;
-    private readonly Pieces[] strips;
-    private readonly AlignedArray<float> scaleF, normF, roundedNormF, errorF;
+    private readonly Pieces<float>[] exact;
+    private readonly Pieces<sbyte>[] rounded, rests;
+    private readonly AlignedArray<float> scaleF, normF, roundedNormF, errorF, restScaleF, restNormF, restErrorF;
     private readonly AlignedArray<int> startF;
 
     public ScreenedWeights(SparseAutoencoder sae, ScreenKernel kernel, int threads)
     {
         (latents, panelFeatures) = (sae.Latents, kernel.Features);
-        Stride = (sae.Width + 15) / 16 * 16;
+        Stride = (sae.Width + ScreenKernel.PairLength - 1) / ScreenKernel.PairLength * ScreenKernel.PairLength;
         Panels = (latents + panelFeatures - 1) / panelFeatures;
         var padded = Panels * panelFeatures;
         panels = new((long)padded * Stride);
-        strips = [.. Enumerable.Range(0, (latents + StripFeatures - 1) / StripFeatures).Select(strip => new Pieces(Math.Min(StripFeatures, padded - strip * StripFeatures), Stride))];
+        (exact, rounded, rests) = (Strips<float>(padded, PieceLength.Exact), Strips<sbyte>(padded, PieceLength.Rounded), Strips<sbyte>(padded, PieceLength.Rounded));
         (scaleF, normF, roundedNormF, errorF, startF) = (new(padded), new(padded), new(padded), new(padded), new(padded));
+        (restScaleF, restNormF, restErrorF) = (new(padded), new(padded), new(padded));
         Parallel.For(0, (latents + PackedFeatures - 1) / PackedFeatures, new() { MaxDegreeOfParallelism = threads }, some => Pack(sae, kernel, some * PackedFeatures));
     }
 
-    /// <summary>D and the zeros behind it, to a multiple of 16.</summary>
+    /// <summary>D and the zeros behind it, to a multiple of 64.</summary>
     public int Stride { get; }
     public int Panels { get; }
-    public int Strips => strips.Length;
 
     /// <summary>[Stride / 4, N, 4].</summary>
     public sbyte* Panel(int panel) => panels.Start + (long)panel * panelFeatures * Stride;
 
     /// <summary>The exact weights of <see cref="StripFeatures"/> features.</summary>
-    public Pieces Strip(int strip) => strips[strip];
+    public Pieces<float> Exact(int strip) => exact[strip];
+
+    /// <summary>The same 8 bits as in the panels.</summary>
+    public Pieces<sbyte> Rounded(int strip) => rounded[strip];
+
+    /// <summary>What those leave, in 8 bits.</summary>
+    public Pieces<sbyte> Rest(int strip) => rests[strip];
 
     public float* Scale(int feature) => scaleF.Start + feature;
     public float* Norm(int feature) => normF.Start + feature;
     public float* RoundedNorm(int feature) => roundedNormF.Start + feature;
     public float* Error(int feature) => errorF.Start + feature;
+    public float* RestScale(int feature) => restScaleF.Start + feature;
+    public float* RestNorm(int feature) => restNormF.Start + feature;
+    public float* RestError(int feature) => restErrorF.Start + feature;
 
     /// <summary>−Offset · Σ q.</summary>
     public int* Start(int feature) => startF.Start + feature;
+
+    private Pieces<T>[] Strips<T>(int padded, int pieceLength) where T : unmanaged
+    {
+        var storage = new AlignedArray<T>((long)padded * Stride);
+        return [.. Enumerable.Range(0, (latents + StripFeatures - 1) / StripFeatures)
+            .Select(strip => new Pieces<T>(storage, (long)strip * StripFeatures * Stride, Math.Min(StripFeatures, padded - strip * StripFeatures), Stride, pieceLength))];
+    }
 
     private void Pack(SparseAutoencoder sae, ScreenKernel kernel, int first)
     {
@@ -61,11 +80,14 @@ internal sealed unsafe class ScreenedWeights
             }
         }
         Span<byte> q = new byte[Stride];
+        Span<float> rest = new float[Stride];
         for (var feature = first; feature < first + taken; feature++)
         {
             var column = columns.AsSpan((feature - first) * Stride, Stride);
-            strips[feature / StripFeatures].Write(feature % StripFeatures, column);
-            var known = Quantized.Of(column, ScreenKernel.WeightMaximum, 0, q);
+            var (strip, place) = (feature / StripFeatures, feature % StripFeatures);
+            exact[strip].Write(place, column);
+            var known = Quantized.Of(column, ScreenKernel.WeightMaximum, 0, q, rest);
+            rounded[strip].Write(place, MemoryMarshal.Cast<byte, sbyte>(q));
             (*Scale(feature), *Norm(feature), *RoundedNorm(feature), *Error(feature)) = (known.Scale, known.Norm, known.RoundedNorm, known.Error);
             var sum = 0;
             foreach (var some in q) sum += (sbyte)some;
@@ -73,6 +95,9 @@ internal sealed unsafe class ScreenedWeights
             var quads = (uint*)Panel(feature / panelFeatures) + feature % panelFeatures;
             fixed (byte* bytes = q)
                 for (var quad = 0; quad < Stride / 4; quad++) quads[quad * panelFeatures] = ((uint*)bytes)[quad];
+            var knownRest = known.OfRest(rest, q);
+            rests[strip].Write(place, MemoryMarshal.Cast<byte, sbyte>(q));
+            (*RestScale(feature), *RestNorm(feature), *RestError(feature)) = (knownRest.Scale, knownRest.RoundedNorm, knownRest.Error);
         }
     }
 }

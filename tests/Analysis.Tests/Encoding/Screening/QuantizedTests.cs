@@ -30,6 +30,41 @@ public sealed class QuantizedTests
     }
 
     [Theory]
+    [InlineData(127, 0)]
+    [InlineData(127, 128)]
+    [InlineData(63, 64)]
+    public void What_8_bits_leave_is_taken_by_8_more_and_the_error_is_of_both(int most, int offset)
+    {
+        foreach (var seed in Enumerable.Range(1, 20))
+            foreach (var scale in new[] { 1e-20, 1e-9, 1, 1e22 })
+            {
+                var random = new Random(seed);
+                var v = SomeAutoencoder.Gaussians(random, 16 * (1 + random.Next(60)), scale);
+                var (q, more, rest) = (new byte[v.Length], new byte[v.Length], new float[v.Length]);
+
+                var known = Quantized.Of(v, most, offset, q, rest);
+                var knownRest = known.OfRest(rest, more);
+
+                var left = v.Select((x, i) => x - (double)known.Scale * (offset == 0 ? (sbyte)q[i] : q[i] - offset) - (double)knownRest.Scale * (sbyte)more[i]);
+                Assert.InRange(knownRest.Error, Norm(left), Norm(v.Select(x => (double)x)) / (most == 127 ? 20_000 : 8_000));
+                Between(Norm(more.Select(some => (double)knownRest.Scale * (sbyte)some)), knownRest.RoundedNorm);
+            }
+    }
+
+    [Fact]
+    public void Too_little_left_to_be_bounded_is_not_taken()
+    {
+        var v = new float[16];
+        (v[0], v[1]) = (1e-20f, 1e-20f / 127 * 1e-7f);
+        var (q, more, rest) = (new byte[16], new byte[16], new float[16]);
+
+        var known = Quantized.Of(v, 127, 0, q, rest);
+
+        Assert.Equal(new(0, known.Error, 0, known.Error), known.OfRest(rest, more));
+        Assert.All(more, some => Assert.Equal(0, some));
+    }
+
+    [Theory]
     [InlineData(float.NaN)]
     [InlineData(float.PositiveInfinity)]
     [InlineData(1e26f)]

@@ -32,6 +32,24 @@ public sealed unsafe class ScreenKernelTests
             }
     }
 
+    [Theory, MemberData(nameof(Names))]
+    public void Every_sum_of_a_pair_is_the_whole_number_that_it_should_be(string name)
+    {
+        var kernel = ScreenKernel.All.Single(kernel => kernel.Name == name);
+        var random = new Random(2);
+        foreach (var width in new[] { 64, 192, 2304, ScreenKernel.WidthMaximum })
+            foreach (var extreme in new[] { false, true })
+            {
+                AlignedArray<sbyte>[] vectors = [.. Enumerable.Range(0, 5).Select(_ => new AlignedArray<sbyte>(width))];
+                for (var v = 0; v < 5; v++)
+                    foreach (ref var some in vectors[v].Span) some = (sbyte)(extreme ? 127 * (v % 2 == 0 ? 1 : -1) : random.Next(-127, 128));
+
+                var sums = kernel.Pairs(vectors[0].Start, vectors[1].Start, vectors[2].Start, vectors[3].Start, vectors[4].Start, width);
+
+                for (var v = 1; v < 5; v++) Assert.Equal(Enumerable.Range(0, width).Sum(i => (long)vectors[0].Span[i] * vectors[v].Span[i]), sums[v - 1]);
+            }
+    }
+
     private static int[] Sum(ScreenKernel kernel, int[,] rows, int[,] weights, int width)
     {
         var (panel, group) = (new AlignedArray<sbyte>(kernel.Features * width), new AlignedArray<byte>(kernel.Rows * width));

@@ -71,17 +71,19 @@ public sealed class ScreenedEncoderTests
 
     /// <summary>What 8 bits lose points where it hurts most: the bound is reached, and all of the value is what was lost.</summary>
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public void An_error_as_large_as_the_bound_does_not_hide_a_feature(bool ofRows)
+    [InlineData(true, false)]
+    [InlineData(false, false)]
+    [InlineData(true, true)]
+    [InlineData(false, true)]
+    public void An_error_as_large_as_the_bound_does_not_hide_a_feature(bool ofRows, bool afterRefining)
     {
         var random = new Random(11);
         var (rough, plain) = (new float[Width], new float[Width]);
         for (var i = 0; i < Width; i++)
         {
-            // Twenty numbers of 1 set the scale; the others are less than half a step, and are 0 in 8 bits.
+            // Twenty numbers of 1 set the scale; the others are less than half a step, and are 0 in 8 bits. Or twenty more set that of the next 8 bits, in which the others are 0 as well.
             var sign = random.Next(2) == 0 ? -1 : 1;
-            (rough[i], plain[i]) = i < 20 ? (1, 0) : (sign * 0.49f / 127, sign);
+            (rough[i], plain[i]) = i < 20 ? (1, 0) : !afterRefining ? (sign * 0.49f / 127, sign) : i < 40 ? (0.49f / 127, 0) : (sign * 0.24f / 127 / 127, sign);
         }
         var (rowD, weightD) = ofRows ? (rough, plain) : (plain, rough);
         var sae = Sparse(random, AutoencoderKind.JumpReLU) with { SubtractDecoderBias = false, EncoderBiasF = new float[Features] };

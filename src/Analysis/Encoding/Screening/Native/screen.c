@@ -1,4 +1,4 @@
-/* The one instruction of screening that .NET 10 does not have: the 8-bit dot product of 512 bits (AVX512-VNNI). Built by ScreenKernel.targets where there is a gcc; called by
+/* The one instruction of screening that .NET 10 does not have: the 8-bit dot product of 512 bits (AVX512-VNNI). Two loops around it. Built by ScreenKernel.targets where there is a gcc; called by
    ScreenKernel where the processor has the instruction. Everywhere else the managed kernels compute the same whole numbers. */
 #include <immintrin.h>
 #include <stdint.h>
@@ -29,4 +29,32 @@ void driftwatch_screen_vnni512(const int8_t *panel, const uint8_t *group, int32_
         _mm512_store_si512(tile + FEATURES * row, a[row]);
         _mm512_store_si512(tile + FEATURES * row + LANES, b[row]);
     }
+}
+
+/* Sums over 128-bit quarters of each: [a, b, c, d]. */
+__attribute__((target("avx512f,avx512vnni")))
+static inline __m128i sums_of(__m512i a, __m512i b, __m512i c, __m512i d)
+{
+    const __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+    const __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+    const __m512i quarters = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+    const __m256i halves = _mm256_add_epi32(_mm512_castsi512_si256(quarters), _mm512_extracti64x4_epi64(quarters, 1));
+    return _mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1));
+}
+
+/* Sums of x w for a row and four features, all signed and aligned to 64 bytes, length a multiple of 64. One factor has to be unsigned: weights stand 128 too high, and 128 x is subtracted. */
+__attribute__((target("avx512f,avx512vnni"), visibility("default")))
+void driftwatch_pairs_vnni512(const int8_t *x, const int8_t *w0, const int8_t *w1, const int8_t *w2, const int8_t *w3, int32_t length, int32_t *sums)
+{
+    const __m512i high = _mm512_set1_epi8(-128);
+    __m512i a = _mm512_setzero_si512(), b = a, c = a, d = a, e = a;
+    for (int32_t i = 0; i < length; i += 64) {
+        const __m512i some = _mm512_load_si512(x + i);
+        a = _mm512_dpbusd_epi32(a, _mm512_xor_si512(_mm512_load_si512(w0 + i), high), some);
+        b = _mm512_dpbusd_epi32(b, _mm512_xor_si512(_mm512_load_si512(w1 + i), high), some);
+        c = _mm512_dpbusd_epi32(c, _mm512_xor_si512(_mm512_load_si512(w2 + i), high), some);
+        d = _mm512_dpbusd_epi32(d, _mm512_xor_si512(_mm512_load_si512(w3 + i), high), some);
+        e = _mm512_dpbusd_epi32(e, high, some);
+    }
+    _mm_storeu_si128((__m128i *)sums, sums_of(_mm512_sub_epi32(a, e), _mm512_sub_epi32(b, e), _mm512_sub_epi32(c, e), _mm512_sub_epi32(d, e)));
 }
