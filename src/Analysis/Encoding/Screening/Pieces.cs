@@ -4,8 +4,7 @@ namespace DriftWatch.Analysis.Encoding.Screening;
 /// <param name="storage">Of many such, this one from <paramref name="start"/> on.</param>
 /// <param name="pieceLength">Numbers of a piece; the last may be shorter.</param>
 /// <remarks>
-/// Work on many pairs of vectors goes through the width piece by piece, so that a piece of all of them stays in the second-level cache, is read straight on, and has no neighbours whose
-/// distance is a large power of two (those would share a few cache lines).
+/// Work on many pairs of vectors goes through the width piece by piece, so that a piece of all of them is read straight on and, of whole numbers, stays in the second-level cache.
 /// </remarks>
 internal sealed unsafe class Pieces<T>(AlignedArray<T> storage, long start, int count, int stride, int pieceLength) where T : unmanaged
 {
@@ -33,8 +32,8 @@ internal sealed unsafe class Pieces<T>(AlignedArray<T> storage, long start, int 
     }
 }
 
-/// <summary>How long pieces are: about a thousand bytes of weights.</summary>
+/// <summary>Numbers of a piece: as measured, shorter ones cost more by their ends than they gain by the caches.</summary>
 internal static class PieceLength
 {
-    public const int Exact = 256, Rounded = 1024;
+    public const int Exact = 1024, Rounded = 1024;
 }
