@@ -1,4 +1,4 @@
-using System.Numerics;
+using System.Numerics.Tensors;
 using MathNet.Numerics;
 
 namespace DriftWatch.Analysis.Detection;
@@ -223,11 +223,9 @@ public static class TwoSample
             {
                 var factor = a[i * size + k];
                 if (factor == 0) continue;
-                Span<double> sums = product.AsSpan(i * size, size);
-                var row = b.AsSpan(k * size, size);
-                var j = 0;
-                for (; j <= size - Vector<double>.Count; j += Vector<double>.Count) (new Vector<double>(sums[j..]) + factor * new Vector<double>(row[j..])).CopyTo(sums[j..]);
-                for (; j < size; j++) sums[j] += factor * row[j];
+                // Not fused: with the bits of a plain loop.
+                var sums = product.AsSpan(i * size, size);
+                TensorPrimitives.MultiplyAdd(b.AsSpan(k * size, size), factor, sums, sums);
             }
         return product;
     }

@@ -5,17 +5,15 @@ namespace DriftWatch.Analysis.Windows;
 
 /// <summary>What each feature did in a window's sequences: how often it fired in them, and how strongly.</summary>
 /// <remarks>
-/// A feature has two chains of counts, ascending: a window that closes has its half a million of counts in order, without hashing and sorting them. Most chains are a few links long; the longest have
-/// as many as a sequence has rows, or magnitudes have quarter octaves.
+/// A feature's counts are kept ascending in a run of their own, which moves to the end of all runs when it must grow: a window that closes has its half a million of counts in order, without
+/// hashing and sorting them. Most runs are short; the longest have as many counts as a sequence has rows, or magnitudes have quarter octaves.
 /// </remarks>
 internal sealed class FeatureCounts(int features)
 {
-    private const int None = -1;
-
     // 1 and more: its place among those that fired.
     private readonly int[] placeF = new int[features];
     private readonly List<Fired> fired = [];
-    private readonly List<Link> firings = [], magnitudes = [];
+    private readonly Runs firings = new(), magnitudes = new();
 
     /// <summary>Takes in one sequence in which the feature fired.</summary>
     /// <param name="count">In so many rows.</param>
@@ -26,58 +24,81 @@ internal sealed class FeatureCounts(int features)
         ref var place = ref placeF[feature];
         if (place == 0)
         {
-            fired.Add(new() { Firings = None, Magnitudes = None });
+            fired.Add(default);
             place = fired.Count;
         }
         ref var entry = ref CollectionsMarshal.AsSpan(fired)[place - 1];
         entry.RowsByLength += (long)count * rows;
         entry.Magnitude += magnitude;
-        Count(firings, ref entry.Firings, count);
-        Count(magnitudes, ref entry.Magnitudes, MagnitudeCount.BinOf(magnitude.Value / count));
+        firings.Count(ref entry.Firings, count);
+        magnitudes.Count(ref entry.Magnitudes, MagnitudeCount.BinOf(magnitude.Value / count));
     }
 
     public (ImmutableArray<FiringCount> FiringCounts, ImmutableArray<FiredFeature> Fired, ImmutableArray<MagnitudeCount> Magnitudes) Build()
     {
-        var (counts, features, bins) = (new FiringCount[firings.Count], new FiredFeature[fired.Count], new MagnitudeCount[magnitudes.Count]);
-        ReadOnlySpan<Link> firingLinks = CollectionsMarshal.AsSpan(firings), magnitudeLinks = CollectionsMarshal.AsSpan(magnitudes);
+        var counts = GC.AllocateUninitializedArray<FiringCount>(firings.Counts);
+        var firedFeatures = GC.AllocateUninitializedArray<FiredFeature>(fired.Count);
+        var bins = GC.AllocateUninitializedArray<MagnitudeCount>(magnitudes.Counts);
         var (c, f, b) = (0, 0, 0);
         for (var feature = 0; feature < placeF.Length; feature++)
         {
             if (placeF[feature] == 0) continue;
-            var entry = fired[placeF[feature] - 1];
-            features[f++] = new(feature, entry.RowsByLength, entry.Magnitude);
-            for (var at = entry.Firings; at != None; at = firingLinks[at].Next) counts[c++] = new(feature, firingLinks[at].Key, firingLinks[at].Sequences);
-            for (var at = entry.Magnitudes; at != None; at = magnitudeLinks[at].Next) bins[b++] = new(feature, magnitudeLinks[at].Key, magnitudeLinks[at].Sequences);
+            ref readonly var entry = ref CollectionsMarshal.AsSpan(fired)[placeF[feature] - 1];
+            firedFeatures[f++] = new(feature, entry.RowsByLength, entry.Magnitude);
+            foreach (var (key, sequences) in firings.Of(entry.Firings)) counts[c++] = new(feature, key, sequences);
+            foreach (var (key, sequences) in magnitudes.Of(entry.Magnitudes)) bins[b++] = new(feature, key, sequences);
         }
-        return (ImmutableCollectionsMarshal.AsImmutableArray(counts), ImmutableCollectionsMarshal.AsImmutableArray(features), ImmutableCollectionsMarshal.AsImmutableArray(bins));
-    }
-
-    private static void Count(List<Link> links, ref int first, int key)
-    {
-        var span = CollectionsMarshal.AsSpan(links);
-        ref var next = ref first;
-        while (next != None && span[next].Key < key) next = ref span[next].Next;
-        if (next != None && span[next].Key == key)
-        {
-            span[next].Sequences++;
-            return;
-        }
-        var added = new Link { Key = key, Next = next, Sequences = 1 };
-        // Before it is added: the list may move.
-        next = links.Count;
-        links.Add(added);
+        return (ImmutableCollectionsMarshal.AsImmutableArray(counts), ImmutableCollectionsMarshal.AsImmutableArray(firedFeatures), ImmutableCollectionsMarshal.AsImmutableArray(bins));
     }
 
     private struct Fired
     {
         public long RowsByLength;
         public ExactSum Magnitude;
-        public int Firings, Magnitudes;
+        public Run Firings, Magnitudes;
     }
 
-    private struct Link
+    /// <summary>Where a feature's counts lie.</summary>
+    private struct Run
     {
-        public int Key, Next;
-        public long Sequences;
+        public int Start, Length, Room;
+    }
+
+    private sealed class Runs
+    {
+        private const int RoomMinimum = 2;
+
+        private (int Key, int Sequences)[] all = new (int, int)[1024];
+        private int end;
+
+        public int Counts { get; private set; }
+
+        public ReadOnlySpan<(int Key, int Sequences)> Of(in Run run) => all.AsSpan(run.Start, run.Length);
+
+        public void Count(ref Run run, int key)
+        {
+            var counts = all.AsSpan(run.Start, run.Length);
+            var at = 0;
+            while (at < counts.Length && counts[at].Key < key) at++;
+            if (at < counts.Length && counts[at].Key == key)
+            {
+                counts[at].Sequences++;
+                return;
+            }
+            if (run.Length == run.Room) Move(ref run);
+            counts = all.AsSpan(run.Start, ++run.Length);
+            counts[at..^1].CopyTo(counts[(at + 1)..]);
+            counts[at] = (key, 1);
+            Counts++;
+        }
+
+        private void Move(ref Run run)
+        {
+            var room = Math.Max(RoomMinimum, 2 * run.Room);
+            if (all.Length - end < room) Array.Resize(ref all, Math.Max(2 * all.Length, end + room));
+            Of(run).CopyTo(all.AsSpan(end));
+            (run.Start, run.Room) = (end, room);
+            end += room;
+        }
     }
 }
