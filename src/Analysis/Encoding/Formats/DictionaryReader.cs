@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using DriftWatch.Analysis.Activations;
@@ -56,7 +57,8 @@ public static class DictionaryReader
                      ("the threshold", sae.ThresholdF), ("r_mag", sae.MagnitudeScaleF), ("b_mag", sae.MagnitudeBiasF),
                      ("the gate of the encoder", sae.GluEncoderDF), ("the bias of the encoder's gate", sae.GluBiasF), ("the skip path", sae.SkipDO),
                  })
-            if (Array.FindIndex(values, value => !float.IsFinite(value)) is var at && at >= 0)
+            // Where one is not is asked only of those: a look at each number takes longer than to read the file.
+            if (!TensorPrimitives.IsFiniteAll<float>(values) && Array.FindIndex(values, value => !float.IsFinite(value)) is >= 0 and var at)
                 throw Refused($"{files.Path}: {name} holds {values[at]} at index {at}; a trained dictionary is finite. The file may be damaged.");
         return sae;
     }
