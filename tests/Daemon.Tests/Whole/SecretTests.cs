@@ -66,17 +66,22 @@ public sealed class SecretTests : IDisposable
             Assert.True(await Task.WhenAny(listening.Task, daemon.WaitForExitAsync(stopping)) == listening.Task, seen.ToString());
             using var handler = new SocketsHttpHandler { SslOptions = new() { RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate!.Subject == "CN=localhost" } };
             using var client = new HttpClient(handler) { BaseAddress = new($"https://127.0.0.1:{port}") };
+            client.DefaultRequestHeaders.Authorization = new("Bearer", token);
+            // It listens before it has stored its catalog.
+            for (var tries = 0; tries < 300 && !(await Text("/v1/audit/catalog")).Contains("catalog-changed", StringComparison.Ordinal); tries++) await Task.Delay(100, stopping);
             foreach (var given in new[] { token, "dw_stranger" })
             {
                 client.DefaultRequestHeaders.Authorization = new("Bearer", given);
                 foreach (var path in new[] { "/v1/audit/catalog", "/v1/monitors", "/v1/alerts", "/metrics", "/healthz", "/nothing" })
-                    Note(seen, await (await client.GetAsync(new Uri(path, UriKind.Relative), stopping)).Content.ReadAsStringAsync(stopping));
+                    Note(seen, await Text(path));
                 // Kafka is not there: a batch cannot be kept, and the answer says why.
                 using var batch = new ByteArrayContent(Some.Message());
                 using var posted = await client.PostAsync(new Uri("/v1/activations", UriKind.Relative), batch, stopping);
                 Note(seen, await posted.Content.ReadAsStringAsync(stopping));
                 Assert.Equal(given == token ? HttpStatusCode.ServiceUnavailable : HttpStatusCode.Unauthorized, posted.StatusCode);
             }
+
+            async Task<string> Text(string path) => await (await client.GetAsync(new Uri(path, UriKind.Relative), stopping)).Content.ReadAsStringAsync(stopping);
         }
         finally
         {
