@@ -66,6 +66,7 @@ public sealed class MagnitudeShift(DetectionOptions options) : IDetector
             var now = magnitudes[from..to];
             var then = baseline.MagnitudesOf(feature);
             var (n, m) = (Total(now), Total(then));
+            // A baseline that began with windows of the first format has fewer magnitudes than firings.
             if (Math.Min(n, m) < SequencesMinimum) continue;
             var (d, octaves) = MayDiffer(now, n, then, m) ? Compare(now, n, then, m) : default;
             tested.Add(new(feature, octaves, P(d, n, m)));

@@ -16,6 +16,9 @@ public sealed unsafe class CpuEncoder : IEncoder
     private const int BlockBytes = 2 << 20;
     private const int BlockRowsMaximum = 384;
 
+    /// <summary>What the encoder keeps of a weight beside the dictionary's own, at most: where it screens.</summary>
+    public const int BytesPerWeight = ScreenedWeights.BytesPerWeight;
+
     // Below, a sum costs hardly more than the bound on it.
     private const int ScreenedWidthMinimum = 256;
     private const int ScreenedLatentsMinimum = 2048;

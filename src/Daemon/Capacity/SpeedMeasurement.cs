@@ -13,8 +13,8 @@ namespace DriftWatch.Daemon.Capacity;
 /// <param name="progress">Told the batches that are done.</param>
 public sealed class SpeedMeasurement(int width, int features, int l0, int bytesPerValue, Action<long> progress, CancellationToken stopping)
 {
-    /// <summary>Encoder and decoder as read, and the encoder as it is packed: float32, and 8 bits for screening.</summary>
-    public const int BytesPerWeight = 4 + 4 + 4 + 1;
+    /// <summary>Encoder and decoder as read, in float32, and the encoder as it is packed.</summary>
+    public const int BytesPerWeight = 2 * sizeof(float) + CpuEncoder.BytesPerWeight;
 
     private const int RowsOfSequence = 128;
 

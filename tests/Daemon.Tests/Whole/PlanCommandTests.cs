@@ -50,6 +50,6 @@ public sealed class PlanCommandTests
         var run = await Program.RunAsync([.. "plan --rows-per-second 1 --model-width 2000000 --features 2000000".Split(' ')]);
 
         Assert.Equal((2, ""), (run.ExitCode, run.Output));
-        Assert.Contains("takes 52,000 GB of weights, more than half of this machine's", run.Error, StringComparison.Ordinal);
+        Assert.Contains("takes 60,000 GB of weights, more than half of this machine's", run.Error, StringComparison.Ordinal);
     }
 }

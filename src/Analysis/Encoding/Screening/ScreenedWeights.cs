@@ -8,6 +8,9 @@ internal sealed unsafe class ScreenedWeights
 {
     public const int StripFeatures = 512;
 
+    /// <summary>In panels, 8 bits and 8 bits more a feature after the other, and exact.</summary>
+    public const int BytesPerWeight = 3 + sizeof(float);
+
     // So many are packed at a time: their columns fit the cache.
     private const int PackedFeatures = 64;
 
