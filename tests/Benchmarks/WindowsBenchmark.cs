@@ -35,7 +35,7 @@ internal static class WindowsBenchmark
             Time(SequenceTails.Name, () => tails.Judge(window, default));
             Time("sequence-tails, taking in", () => tails.Take(window, default));
         }
-        var judged = times.Sum(entry => Median(entry.Milliseconds));
+        var judged = times.Sum(entry => Median.Of(entry.Milliseconds));
         Print();
         Console.WriteLine($"| all of these | {judged:0.0} ms |");
 
@@ -60,14 +60,8 @@ internal static class WindowsBenchmark
 
         void Print()
         {
-            foreach (var (name, milliseconds) in times) Console.WriteLine($"| {name} | {Median(milliseconds):0.0} ms |");
+            foreach (var (name, milliseconds) in times) Console.WriteLine($"| {name} | {Median.Of(milliseconds):0.0} ms |");
         }
-    }
-
-    private static double Median(List<double> values)
-    {
-        values.Sort();
-        return values[values.Count / 2];
     }
 
     private static SummaryBuilder Fill(Random random, int features, int sequences)

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
+using DriftWatch.Support;
 
 namespace DriftWatch.Chaos;
 
@@ -35,8 +36,8 @@ internal sealed class KafkaBroker : IAsyncDisposable
     public static async Task<KafkaBroker> StartAsync(string folder, string jars)
     {
         Directory.CreateDirectory(folder);
-        var broker = new KafkaBroker(folder, jars, SlowWire.FreePort());
-        var controller = SlowWire.FreePort();
+        var broker = new KafkaBroker(folder, jars, Loopback.FreePort());
+        var controller = Loopback.FreePort();
         await File.WriteAllTextAsync(broker.Properties, $"""
             process.roles=broker,controller
             node.id=1

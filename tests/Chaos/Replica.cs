@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using DriftWatch.Support;
 
 namespace DriftWatch.Chaos;
 
@@ -100,7 +101,7 @@ internal sealed partial class Replica(string name, string program, string config
         }
     }
 
-    private Process Begin() => Process.Start(new ProcessStartInfo("/bin/sh") { ArgumentList = { "-c", "exec \"$1\" run --config \"$2\" >>\"$3\" 2>&1 </dev/null", "sh", program, config, output } })!;
+    private Process Begin() => DaemonProcess.Start(program, config, output);
 
     [LibraryImport("libc", EntryPoint = "kill")]
     private static partial int Signal(int process, int signal);

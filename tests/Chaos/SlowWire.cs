@@ -27,13 +27,6 @@ internal sealed class SlowWire : IAsyncDisposable
         set => Interlocked.Exchange(ref delayMilliseconds, (long)value.TotalMilliseconds);
     }
 
-    public static int FreePort()
-    {
-        using var any = new TcpListener(IPAddress.Loopback, 0);
-        any.Start();
-        return ((IPEndPoint)any.LocalEndpoint).Port;
-    }
-
     public async ValueTask DisposeAsync()
     {
         await stop.CancelAsync();

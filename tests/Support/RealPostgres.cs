@@ -28,7 +28,7 @@ public sealed class RealPostgres : IDisposable
             if (folder is null)
             {
                 folder = new();
-                port = FreePort();
+                port = Loopback.FreePort();
                 Make();
                 Start();
             }
@@ -96,11 +96,4 @@ public sealed class RealPostgres : IDisposable
         (Directory.Exists("/usr/lib/postgresql") ? Directory.EnumerateDirectories("/usr/lib/postgresql").OrderDescending(StringComparer.Ordinal).Select(version => Path.Combine(version, "bin")) : [])
         .Concat((Environment.GetEnvironmentVariable("PATH") ?? "").Split(':'))
         .FirstOrDefault(path => File.Exists(Path.Combine(path, "initdb")));
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 }

@@ -78,8 +78,8 @@ internal static class EncodeBenchmark
         encoders[0].Encode(rowsBD, codes);
         var allocated = GC.GetTotalAllocatedBytes(precise: true) - before;
 
-        double[] speeds = [.. times.Select(some => rows / Median(some))];
-        var (theirs, ratio) = torch is null ? ("", "") : ($"{rows / Median(torchTimes):N0}", string.Create(CultureInfo.InvariantCulture, $"{speeds[0] / rows * Median(torchTimes):0.00}"));
+        double[] speeds = [.. times.Select(some => rows / Median.Of(some))];
+        var (theirs, ratio) = torch is null ? ("", "") : ($"{rows / Median.Of(torchTimes):N0}", string.Create(CultureInfo.InvariantCulture, $"{speeds[0] / rows * Median.Of(torchTimes):0.00}"));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"| {width:N0} → {features:N0} | {(kind == AutoencoderKind.TopK ? $"TopK {K}" : kind)} | {threads} | {(double)codes.Count / rows:0} | {speeds[0]:N0} ({2e-9 * speeds[0] * width * features:0}) | {speeds[^1]:N0} | {theirs} | {ratio} | {(double)allocated / rows:0.0} |"));
     }
@@ -94,11 +94,5 @@ internal static class EncodeBenchmark
             times.Add((wishes.ProcessorTime ? Environment.CpuUsage.TotalTime - used : Stopwatch.GetElapsedTime(began)).TotalSeconds);
         }
         while (all.Elapsed.TotalSeconds < wishes.Seconds / wishes.Rounds);
-    }
-
-    private static double Median(List<double> times)
-    {
-        times.Sort();
-        return times[times.Count / 2];
     }
 }

@@ -57,7 +57,7 @@ internal static class IngestBenchmark
 
         var megabytes = (double)traffic.Messages * traffic.MessageBytes / 1e6;
         var rows = (double)traffic.Messages * traffic.Rows;
-        double Of(List<Passage> passages, Func<Passage, double> what) => Median(passages.Skip(1).Select(what));
+        double Of(List<Passage> passages, Func<Passage, double> what) => Median.Of(passages.Skip(1).Select(what));
         void Line(string reader, List<Passage> passages, string decoding, string flight)
         {
             var (seconds, processor) = (Of(passages, passage => passage.Seconds), Of(passages, passage => passage.Processor));
@@ -76,11 +76,5 @@ internal static class IngestBenchmark
             && (args.Length < 1 || int.TryParse(args[0], CultureInfo.InvariantCulture, out megabytes)) && megabytes is > 0 and <= 16_384
             && (args.Length < 2 || int.TryParse(args[1], CultureInfo.InvariantCulture, out rounds)) && rounds is > 0 and <= 100
             && (args.Length < 3 || int.TryParse(args[2], CultureInfo.InvariantCulture, out flightMiB)) && flightMiB is > 0 and <= 1024;
-    }
-
-    private static double Median(IEnumerable<double> values)
-    {
-        double[] sorted = [.. values.Order()];
-        return sorted[sorted.Length / 2];
     }
 }

@@ -37,20 +37,21 @@ internal static class SoakBenchmark
         // What was read is deleted: an hour of it would fill a disk.
         kafka.CreateTopic(SoakTraffic.Topic, SoakTraffic.Partitions, "retention.bytes=1000000000", "segment.bytes=268435456");
         foreach (var topic in new[] { "driftwatch.rejected", "driftwatch.alerts" }) kafka.CreateTopic(topic, 1);
-        var port = WatchedDaemon.FreePort();
+        var port = Loopback.FreePort();
         var config = SoakTraffic.Write(folder, kafka.BootstrapServers, port);
         using var traffic = new SoakTraffic(kafka.BootstrapServers);
         using var daemon = new WatchedDaemon(program, config, folder.File("daemon.log"), port);
         Console.WriteLine($"{Machine.Describe()}; {minutes} minutes, {string.Join(" and ", SoakTraffic.Models.Select(model => $"{model.Width:N0} → {model.Features:N0}"))} JumpReLU, as many rows of each, {SoakTraffic.Partitions} partitions, windows of {SoakTraffic.WindowRows:N0} rows, broker and sender on the same machine");
 
         var looks = new List<Look>();
+        var done = 0L;   // Rows, as the daemon last said.
         var clock = Stopwatch.StartNew();
         var until = TimeSpan.FromMinutes(minutes);
         using var sent = new CancellationTokenSource();
         var watching = WatchAsync();
         while (clock.Elapsed < until && daemon.Runs) await traffic.SendCycleAsync(async () =>
         {
-            while (traffic.Rows - (looks.LastOrDefault()?.Rows ?? 0) > RowsAhead && daemon.Runs) await Task.Delay(100);
+            while (traffic.Rows - Volatile.Read(ref done) > RowsAhead && daemon.Runs) await Task.Delay(100);
         });
         await sent.CancelAsync();
         await watching;
@@ -59,7 +60,7 @@ internal static class SoakBenchmark
         var drained = clock.Elapsed - ended;
         daemon.Kill();
 
-        var wrong = Report([.. looks.Where(entry => entry.Rows > 0)], minutes).Concat(await RowsLostAsync(folder, traffic)).ToArray();
+        string[] wrong = [.. Report([.. looks.Where(entry => entry.Rows > 0)], minutes), .. await RowsLostAsync(folder, traffic)];
         Console.WriteLine($"What was left to read took {drained.TotalSeconds:0} s.");
         foreach (var line in wrong) Console.WriteLine($"WRONG: {line}");
         if (wrong.Length > 0) Console.Error.WriteLine(string.Join('\n', File.ReadLines(folder.File("daemon.log")).TakeLast(5)));
@@ -73,6 +74,7 @@ internal static class SoakBenchmark
             while (!sent.IsCancellationRequested && daemon.Runs)
             {
                 var rows = await daemon.SumAsync("driftwatch_rows_total");
+                Volatile.Write(ref done, rows);
                 if (daemon.Runs) looks.Add(new(clock.Elapsed, rows, traffic.Rows - rows, daemon.Resident()));
                 await Task.Delay(look);
             }
@@ -102,8 +104,8 @@ internal static class SoakBenchmark
         var (memoryBefore, memory) = (parts[1..4].Max(part => part.Resident), parts[7..].Max(part => part.Resident));
         var (speedBefore, speed) = (parts[1..4].Average(part => part.Speed), parts[7..].Average(part => part.Speed));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"The last three parts beside the second to fourth: {speed / speedBefore:0.00} times the speed, {memory / memoryBefore:0.00} times the memory."));
-        if (speed < LeastSpeedKept * speedBefore) yield return $"it became slower";
-        if (memory > MostMemoryGrown * memoryBefore) yield return $"its memory grew";
+        if (speed < LeastSpeedKept * speedBefore) yield return "it became slower";
+        if (memory > MostMemoryGrown * memoryBefore) yield return "its memory grew";
     }
 
     private static async Task<IEnumerable<string>> RowsLostAsync(TempFolder folder, SoakTraffic traffic)

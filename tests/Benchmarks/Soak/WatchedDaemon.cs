@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
+using DriftWatch.Support;
 
 namespace DriftWatch.Benchmarks.Soak;
 
@@ -15,17 +14,10 @@ internal sealed class WatchedDaemon : IDisposable
     public WatchedDaemon(string program, string config, string output, int httpPort)
     {
         metrics = new($"http://127.0.0.1:{httpPort}/metrics");
-        process = Process.Start(new ProcessStartInfo("/bin/sh") { ArgumentList = { "-c", "exec \"$1\" run --config \"$2\" >>\"$3\" 2>&1 </dev/null", "sh", program, config, output } })!;
+        process = DaemonProcess.Start(program, config, output);
     }
 
     public bool Runs => !process.HasExited;
-
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 
     /// <summary>Resident memory, in bytes (Linux).</summary>
     public long Resident() => 1024 * long.Parse(

@@ -41,7 +41,7 @@ public sealed class SecretTests : IDisposable
             folder.Write("server.key", key.ExportPkcs8PrivateKeyPem());
             folder.Write("server.pem", new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256).CreateSelfSigned(new(2020, 1, 1, 0, 0, 0, TimeSpan.Zero), new(2100, 1, 1, 0, 0, 0, TimeSpan.Zero)).ExportCertificatePem());
         }
-        var port = FreePort();
+        var port = Loopback.FreePort();
         var config = Config($$"""
             http: { listen: '127.0.0.1:{{port}}', tokens: tokens, certificate: server.pem, key: server.key }
             log: sqlite:events.db
@@ -141,12 +141,5 @@ public sealed class SecretTests : IDisposable
     private static void Note(StringBuilder seen, string text)
     {
         lock (seen) seen.AppendLine(text);
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }
