@@ -26,6 +26,8 @@ switch (args)
 #endif
     case ["ingest", .. var rest]:
         return await IngestBenchmark.RunAsync(rest);
+    case ["start"]:
+        return await StartBenchmark.RunAsync(2304, 16_384);
     case ["soak", .. var rest]:
         return await SoakBenchmark.RunAsync(rest);
     case ["replay", .. var rest]:
@@ -37,6 +39,7 @@ switch (args)
         Console.Error.WriteLine("       bench glu [seconds for each measurement, default 3]");
         Console.Error.WriteLine("       bench windows [features, default 65536] [sequences of a window, default 500]");
         Console.Error.WriteLine("       bench ingest [MB on each topic, default 512] [rounds, default 5] [MiB in flight, default 64]");
+        Console.Error.WriteLine("       bench start");
         Console.Error.WriteLine("       bench soak [minutes, default 60], or make soak");
         Console.Error.WriteLine("       bench replay [windows, default 300] [features, default 16384] [file to keep the made log in]");
         Console.Error.WriteLine("       bench gpu [seconds for each measurement, default 3]; bench gpu agreement SAE ACTIVATIONS [rows] (production profile)");

@@ -123,7 +123,10 @@ public sealed record SparseAutoencoder
     public string[] Notes { get; init; } = [];
 
     /// <summary>SHA-256 over what decides the numbers; findings name it.</summary>
-    public string Hash { get; init; } = "";
+    public string Hash { get => field ?? Hashing?.GetAwaiter().GetResult() ?? ""; init; }
+
+    /// <summary>Where the hash is still being taken: an encoder is made meanwhile.</summary>
+    internal Task<string>? Hashing { get; init; }
 
     /// <summary>One layer of a cross-layer transcoder has no decoder that could be used alone.</summary>
     public bool EncodesOnly => DecoderFD.Length == 0;

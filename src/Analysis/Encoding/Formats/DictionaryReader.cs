@@ -39,7 +39,7 @@ public static class DictionaryReader
                     ? $"{files.Path} is no dictionary that DriftWatch reads. It reads {string.Join("; ", formats.Select(format => $"{format.Name} ({format.Files})"))}."
                     : $"{files.Path} could be {string.Join(" or ", fitting.Select(format => format.Name))}. Keep the files of one format in a folder.");
             var sae = fitting[0].Read(files, hints);
-            return Checked(sae with { Format = fitting[0].Name, Hash = HashOf(sae) }, files);
+            return Checked(sae with { Format = fitting[0].Name, Hashing = Task.Run(() => HashOf(sae)) }, files);
         }
         catch (MalformedException error) when (error.Reason != "dictionary")
         {

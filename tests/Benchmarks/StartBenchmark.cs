@@ -1,0 +1,87 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using DriftWatch.Analysis.Encoding;
+using DriftWatch.Support;
+
+namespace DriftWatch.Benchmarks;
+
+/// <summary>From starting the daemon to its saying that it watches a model, with a large dictionary and with a tiny one; beside it, reading the large one's file and its SHA-256.</summary>
+internal static class StartBenchmark
+{
+    private const int Rounds = 9;
+    private static readonly TimeSpan patience = TimeSpan.FromMinutes(1);
+
+    public static async Task<int> RunAsync(int width, int features)
+    {
+        var program = Path.GetFullPath("artifacts/driftwatch");
+        if (!File.Exists(program))
+        {
+            Console.Error.WriteLine("bench start starts artifacts/driftwatch, which is not there; 'make build' makes it");
+            return 1;
+        }
+        using var folder = new TempFolder();
+        Write(folder, "large", width, features);
+        Write(folder, "tiny", 64, 128);
+        var weights = folder.File("large/sae_weights.safetensors");
+
+        var (starts, tinyStarts, reads, hashes) = (new List<double>(), new List<double>(), new List<double>(), new List<double>());
+        for (var round = 0; round < Rounds; round++)
+        {
+            starts.Add(await StartOfAsync(program, folder, "large"));
+            tinyStarts.Add(await StartOfAsync(program, folder, "tiny"));
+            byte[] file = [];
+            reads.Add(Seconds(() => file = File.ReadAllBytes(weights)));
+            hashes.Add(Seconds(() => SHA256.HashData(file)));
+        }
+        Console.WriteLine($"{Machine.Describe()}; {width:N0} → {features:N0}, {new FileInfo(weights).Length / 1e6:N0} MB; medians of {Rounds}, the file in the system's cache");
+        Console.WriteLine($"| start to \"Watching\" | {Median.Of(starts):0.00} s |");
+        Console.WriteLine($"| the same, dictionary of 64 → 128 | {Median.Of(tinyStarts):0.00} s |");
+        Console.WriteLine($"| the file, read into one array | {Median.Of(reads):0.00} s |");
+        Console.WriteLine($"| its SHA-256 | {Median.Of(hashes):0.00} s |");
+        return 0;
+    }
+
+    private static void Write(TempFolder folder, string name, int width, int features)
+    {
+        var sae = NormalDictionary.Of(AutoencoderKind.JumpReLU, width, features, l0: 48);
+        SaeFolder.Write(folder, name, sae with { DecoderFD = sae.EncoderDF });   // Only its size matters here.
+        // No broker answers there, and none is needed to begin with.
+        folder.Write($"{name}.yaml", $$"""
+            spaces:
+              - { id: start/v1, sae: {{name}} }
+            models:
+              - { model: start, hook: {{Some.Hook}}, space: start/v1, baseline: { version: base, rows: 10000 } }
+            log: 'memory:'
+            http: { listen: 127.0.0.1:{{Loopback.FreePort()}} }
+            kafka: { topic: start, settings: { bootstrap.servers: 127.0.0.1:9 } }
+            """);
+    }
+
+    private static async Task<double> StartOfAsync(string program, TempFolder folder, string name)
+    {
+        var output = folder.Write($"{name}.out", "");
+        var began = Stopwatch.GetTimestamp();
+        using var daemon = DaemonProcess.Start(program, folder.File($"{name}.yaml"), output);
+        try
+        {
+            while (!(await File.ReadAllTextAsync(output)).Contains("Watching start", StringComparison.Ordinal))
+            {
+                if (daemon.HasExited || Stopwatch.GetElapsedTime(began) > patience) throw new InvalidOperationException($"the daemon did not start: {await File.ReadAllTextAsync(output)}");
+                await Task.Delay(2);
+            }
+            return Stopwatch.GetElapsedTime(began).TotalSeconds;
+        }
+        finally
+        {
+            daemon.Kill();
+            await daemon.WaitForExitAsync();
+        }
+    }
+
+    private static double Seconds(Action step)
+    {
+        var began = Stopwatch.GetTimestamp();
+        step();
+        return Stopwatch.GetElapsedTime(began).TotalSeconds;
+    }
+}
