@@ -7,9 +7,8 @@ using DriftWatch.Support;
 namespace DriftWatch.Benchmarks.Soak;
 
 /// <summary>Two models on one topic, a large and a small one, in cycles that end with the end of a window everywhere: what is sent is then what must be stored.</summary>
-internal sealed class SoakTraffic(string servers) : IDisposable
+internal sealed class SoakTraffic(string servers, string topic) : IDisposable
 {
-    public const string Topic = "soak";
     public const int Partitions = 4, WindowRows = 25_600;
 
     /// <summary>Of all partitions.</summary>
@@ -30,7 +29,7 @@ internal sealed class SoakTraffic(string servers) : IDisposable
     public int Cycles { get; private set; }
 
     /// <summary>A dictionary each, whose decoder is its encoder turned round, and the configuration.</summary>
-    public static string Write(TempFolder folder, string servers, int httpPort)
+    public string Write(TempFolder folder, int httpPort)
     {
         foreach (var model in Models)
         {
@@ -40,17 +39,17 @@ internal sealed class SoakTraffic(string servers) : IDisposable
                 for (var f = 0; f < sae.Features; f++) decoderFD[f * sae.Width + i] = sae.EncoderDF[i * sae.Features + f];
             SaeFolder.Write(folder, model.Name, sae with { DecoderFD = decoderFD });
         }
-        return folder.Write("soak.yaml", $$"""
+        return folder.Write($"{topic}.yaml", $$"""
             spaces:
             {{string.Join('\n', Models.Select(model => $"  - {{ id: {model.Name}/v1, sae: {model.Name} }}"))}}
             models:
             {{string.Join('\n', Models.Select(model => $"  - {{ model: {model.Name}, hook: {Some.Hook}, space: {model.Name}/v1, baseline: {{ version: base, rows: {Partitions * WindowRows} }} }}"))}}
             windows: { rows: {{WindowRows}}, length: 23:00:00 }
-            log: sqlite:soak.db
+            log: sqlite:{{topic}}.db
             http: { listen: 127.0.0.1:{{httpPort}} }
             kafka:
-              topic: {{Topic}}
-              group: soak
+              topic: {{topic}}
+              group: {{topic}}
               settings:
                 bootstrap.servers: {{servers}}
             """);
@@ -70,7 +69,7 @@ internal sealed class SoakTraffic(string servers) : IDisposable
                 for (; sent[m] < (round + 1) * Models.Max(model => model.Rows); sent[m] += Models[m].Rows)
                     for (var partition = 0; partition < Partitions; partition++)
                     {
-                        sending.Add(producer.ProduceAsync(new TopicPartition(Topic, partition), new() { Key = [], Value = made[m][(round + partition) % Distinct] }));
+                        sending.Add(producer.ProduceAsync(new TopicPartition(topic, partition), new() { Key = [], Value = made[m][(round + partition) % Distinct] }));
                         rowsOfRound += Models[m].Rows;
                     }
             await Task.WhenAll(sending);
