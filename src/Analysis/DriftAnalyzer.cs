@@ -11,30 +11,38 @@ namespace DriftWatch.Analysis;
 /// <param name="MapProblem">Why features behind the map mean nothing in this window; null: they do, or there is no map.</param>
 public sealed record JudgedWindow(ClosedWindow Window, ModelPlan Plan, Baseline? Baseline, ImmutableArray<Finding> Findings, string? MapProblem = null);
 
-/// <summary>③ to ⑥: rows to features to windows to findings. One caller at a time; buffers are reused.</summary>
+/// <summary>③ to ⑥: rows to features to windows to findings. One caller at a time; buffers are reused. Features of many messages at once: <see cref="BatchGroup"/>.</summary>
 public sealed class DriftAnalyzer(Catalog catalog)
 {
-    private readonly RowSelection rows = new();
-    private readonly SparseCodes codes = new(), mapped = new();
+    private readonly BatchGroup alone = new();
     private readonly Dictionary<SparseAutoencoder, Reconstruction> reconstructions = new(ReferenceEqualityComparer.Instance);
     private float[] reconstructionD = [];
 
-    /// <summary>What became of the last batch's rows.</summary>
-    public RowSelection Rows => rows;
-
-    /// <summary>The windows that the message at <paramref name="offset"/> closes, usually none, in the order in which they must be stored.</summary>
+    /// <summary>One message by itself.</summary>
+    /// <returns>The windows that the message at <paramref name="offset"/> closes, usually none, in the order in which they must be stored.</returns>
     public IEnumerable<ClosedWindow> Analyze(PartitionWindows windows, ActivationBatch batch, long offset)
     {
-        var key = new WindowKey(batch.Monitor, batch.Probe);
-        foreach (var old in windows.Advance(batch.SampledAt, offset)) yield return old;
-        if (windows.HasAlready(key, offset)) yield break;
+        if (windows.HasAlready(new(batch.Monitor, batch.Probe), offset)) return Analyze(windows, batch, null, offset);
+        alone.Clear();
+        var encoded = alone.Add(batch, PlanFor(batch.Monitor));
+        alone.Encode();
+        return Analyze(windows, batch, encoded, offset);
+    }
 
-        var plan = catalog.PlanFor(batch.Monitor) ?? throw new InvalidOperationException($"{batch.Monitor} is not in the catalog; decoding should have refused it");
-        rows.Select(batch, plan.Transform, plan.Windows.OutlierNorm, plan.Encoder.Dictionary.Normalization == InputNormalization.ConstantNormRescale);
+    /// <param name="encoded">Its rows; null: they are in a stored window already, and only its time counts.</param>
+    /// <returns>The windows that the message at <paramref name="offset"/> closes, usually none, in the order in which they must be stored.</returns>
+    public IEnumerable<ClosedWindow> Analyze(PartitionWindows windows, ActivationBatch batch, EncodedBatch? encoded, long offset)
+    {
+        foreach (var old in windows.Advance(batch.SampledAt, offset)) yield return old;
+        if (encoded is null) yield break;
+
+        var (key, plan) = (new WindowKey(batch.Monitor, batch.Probe), encoded.Plan);
         var window = windows.WindowFor(key, batch.SampledAt, offset, () => new(plan.Space.Dictionary.Features, plan.Encoder.Dictionary.Width, plan.Sets, plan.Directions, new(plan.Windows.SampleSequences, seed: offset)));
-        AddTo(window, plan);
+        AddTo(window, encoded);
         foreach (var full in windows.CloseFull(key, offset)) yield return full;
     }
+
+    private ModelPlan PlanFor(MonitorId monitor) => catalog.PlanFor(monitor) ?? throw new InvalidOperationException($"{monitor} is not in the catalog; decoding should have refused it");
 
     /// <param name="novelty">What its sequences are scored with; null: nothing is fitted yet.</param>
     /// <param name="tails">The monitor's windows before this one; null: there is no baseline.</param>
@@ -69,29 +77,27 @@ public sealed class DriftAnalyzer(Catalog catalog)
             ? detector.Judge(window, baseline)
             : Finding.Without(detector.Name, Verdict.Undecided, 0, 0, $"{window.Sequences} sequences are too few; detection.sequencesMinimum is {plan.Detection.SequencesMinimum}");
 
-    private void AddTo(SummaryBuilder window, ModelPlan plan)
+    private void AddTo(SummaryBuilder window, EncodedBatch encoded)
     {
+        var (rows, sae) = (encoded.Rows, encoded.Plan.Encoder.Dictionary);
         window.RowsNotFinite += rows.NotFinite;
         window.RowsZero += rows.Zero;
         window.RowsOutlier += rows.Outliers;
-
-        var (sae, map) = (plan.Encoder.Dictionary, plan.Own?.Map);
-        plan.Encoder.Encode(rows.RowsBD, codes);
-        map?.Apply(codes, mapped);
-        foreach (var (first, count) in rows.Sequences)
+        for (var sequence = 0; sequence < rows.Sequences.Count; sequence++)
         {
+            var (first, count) = rows.Sequences[sequence];
             var (energy, error) = (0.0, 0.0);
             for (var row = first; row < first + count; row++)
             {
                 energy += rows.EnergyB[row];
-                error += ErrorOf(rows.RowsBD.Slice(row * sae.Width, sae.Width), row, sae);
+                error += ErrorOf(rows.RowsBD.Slice(row * sae.Width, sae.Width), encoded.Own, encoded.FirstRow + row, sae);
             }
-            window.AddSequence(rows.RowsBD.Slice(first * sae.Width, count * sae.Width), map is null ? codes : mapped, first, energy, error, map?.Unmapped(first, count));
+            window.AddSequence(rows.RowsBD.Slice(first * sae.Width, count * sae.Width), encoded.Canonical, encoded.FirstCanonicalRow + first, energy, error, encoded.Unmapped(sequence));
         }
     }
 
     /// <summary>‖x − x̂‖²; 0 for a transcoder, whose target is not in the message.</summary>
-    private double ErrorOf(ReadOnlySpan<float> rowD, int row, SparseAutoencoder sae)
+    private double ErrorOf(ReadOnlySpan<float> rowD, SparseCodes codes, int row, SparseAutoencoder sae)
     {
         if (sae.Transcodes) return 0;
         if (!reconstructions.TryGetValue(sae, out var reconstruction)) reconstructions[sae] = reconstruction = new(sae);

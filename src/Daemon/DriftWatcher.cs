@@ -41,7 +41,13 @@ public sealed partial class DriftWatcher(
     /// <summary>The same bound in bytes: refused messages may be large.</summary>
     private const long DeadLetterBytesMaximum = 64L << 20;
 
+    /// <summary>Messages that are at hand are encoded together, up to so many rows: more do not read the weights less often. And up to so many numbers in them (16 MiB), and messages: their rows may all be left out.</summary>
+    private const int RowsTogether = 1024, MessagesTogether = 256;
+    private const long NumbersTogether = 4L << 20;
+
     private readonly DriftAnalyzer analyzer = new(catalog);
+    private readonly BatchGroup together = new();
+    private readonly List<Decoded> decoded = [];
     private readonly Dictionary<int, PartitionWatch> partitions = [];
     private readonly List<DeadLetter> deadLettersSent = [];
     private readonly HashSet<WindowKey> undecided = [];
@@ -49,9 +55,15 @@ public sealed partial class DriftWatcher(
 
     private sealed record DeadLetter(int Partition, long Offset, int Bytes, Task Sent);
 
+    /// <summary>A message that waits to be encoded with others. Its bytes are the source's again, unless it is refused.</summary>
+    /// <param name="Batch">Null: it is refused.</param>
+    /// <param name="Encoded">Null: there is nothing to encode, or a stored window has it already.</param>
+    /// <param name="Selecting">Time that it took so far.</param>
+    private readonly record struct Decoded(RawMessage Message, PartitionWatch Partition, ActivationBatch? Batch, EncodedBatch? Encoded, TimeSpan Selecting, MalformedException? Refused);
+
     private sealed record PartitionWatch(PartitionWindows Windows, PartitionPosition Position, CancellationToken Lost)
     {
-        /// <summary>Everything before it is handled: what comes again is known.</summary>
+        /// <summary>Everything before it is decoded: what comes again is known.</summary>
         public long Next { get; set; }
 
         /// <summary>Offset of the message that already waited for the other partitions once.</summary>
@@ -72,7 +84,13 @@ public sealed partial class DriftWatcher(
 
         try
         {
-            await foreach (var happened in source.ReadAsync(stopping)) await HandleAsync(happened, giveUp);
+            await foreach (var happened in source.ReadAsync(stopping))
+            {
+                if (happened is PartitionAssigned) await WatchDecodedAsync(giveUp);
+                await HandleAsync(() => TakeAsync(happened, giveUp));
+                if (IsEnough || !source.MoreAtHand) await WatchDecodedAsync(giveUp);
+            }
+            await WatchDecodedAsync(giveUp);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested && !giveUp.IsCancellationRequested)
         {
@@ -80,12 +98,12 @@ public sealed partial class DriftWatcher(
         await FlushDeadLettersAsync(giveUp);
     }
 
-    private async Task HandleAsync(SourceEvent happened, CancellationToken giveUp)
+    private async Task HandleAsync(Func<Task> work)
     {
         using var step = progress.Begin();
         try
         {
-            await TakeAsync(happened, giveUp);
+            await work();
         }
         catch (WrongRevisionException taken) when (StreamNames.PartitionIn(taken.Stream) is { } partition)
         {
@@ -107,9 +125,50 @@ public sealed partial class DriftWatcher(
                 break;
             // Of a partition that was given up nothing more is taken.
             case MessageReceived { Message: var message } when partitions.TryGetValue(message.Partition, out var partition) && message.Offset >= partition.Next:
-                await UnlessLostAsync(message.Partition, token => WatchAsync(message, partition, token, giveUp), partition.Lost, giveUp);
+                Decode(message, partition);
                 break;
         }
+    }
+
+    private void Decode(RawMessage message, PartitionWatch partition)
+    {
+        var began = time.GetTimestamp();
+        try
+        {
+            var batch = decoder.Decode(message.Value, message.Headers, message.Timestamp);
+            var encoded = partition.Windows.HasAlready(new(batch.Monitor, batch.Probe), message.Offset) ? null : together.Add(batch, catalog.PlanFor(batch.Monitor)!);
+            decoded.Add(new(message with { Value = default }, partition, batch with { Data = default }, encoded, time.GetElapsedTime(began), null));
+        }
+        catch (MalformedException error)
+        {
+            decoded.Add(new(message, partition, null, null, default, error));
+        }
+        partition.Next = message.Offset + 1;
+    }
+
+    /// <summary>A refused message is the last one: its bytes are valid until the source is asked for more.</summary>
+    private bool IsEnough => together.Rows >= RowsTogether || together.Numbers >= NumbersTogether || decoded is [.., { Refused: not null }] or { Count: >= MessagesTogether };
+
+    /// <summary>Encodes what is decoded, and takes one message after the other into its window, in the order in which they came.</summary>
+    private async Task WatchDecodedAsync(CancellationToken giveUp)
+    {
+        if (decoded.Count == 0) return;
+        var began = time.GetTimestamp();
+        using (progress.Begin()) together.Encode();
+        var perRow = time.GetElapsedTime(began) / Math.Max(1, together.Rows);
+        foreach (var one in decoded)
+        {
+            // Taken away, given up or begun anew since.
+            if (partitions.GetValueOrDefault(one.Message.Partition) != one.Partition || one.Message.Offset >= one.Partition.Next) continue;
+            await HandleAsync(() => UnlessLostAsync(one.Message.Partition, async token =>
+            {
+                if (one.Refused is { } error) await RejectAsync(one.Message, one.Partition, error, token, giveUp);
+                else if (!await WatchAsync(one, one.Batch!, one.Selecting + perRow * (one.Encoded?.Rows.Kept ?? 0), token)) return;
+                Acknowledge(one.Message, one.Partition);
+            }, one.Partition.Lost, giveUp));
+        }
+        decoded.Clear();
+        together.Clear();
     }
 
     /// <summary>
@@ -157,41 +216,36 @@ public sealed partial class DriftWatcher(
 
     private long? RowsLeft(WindowKey key) => catalog.PlanFor(key.Monitor) is { } plan ? record.Baselines.RowsLeft(key, plan.EncodingHash) : null;
 
-    private async Task WatchAsync(RawMessage message, PartitionWatch partition, CancellationToken stopping, CancellationToken giveUp)
+    /// <param name="encoding">Time that its part of the encoding took.</param>
+    /// <returns>False: it waits, and comes again.</returns>
+    private async Task<bool> WatchAsync(Decoded one, ActivationBatch batch, TimeSpan encoding, CancellationToken stopping)
     {
-        ActivationBatch batch;
-        try
-        {
-            batch = decoder.Decode(message.Value, message.Headers, message.Timestamp);
-        }
-        catch (MalformedException error)
-        {
-            await RejectAsync(message, partition, error, stopping, giveUp);
-            Acknowledge(message, partition);
-            return;
-        }
-
+        var (message, partition) = (one.Message, one.Partition);
         if (await MustWaitAsync(batch, message.Offset, partition, stopping))
         {
             partition.Waited = message.Offset;
+            // This one and those decoded behind it come again.
+            partition.Next = message.Offset;
             source.Postpone(message.Partition, message.Offset);
-            return;
+            return false;
         }
 
         // One by one: what a stored window completes (a baseline) is known before the next one closes.
-        var repeated = partition.Windows.HasAlready(new(batch.Monitor, batch.Probe), message.Offset);
-        using var closed = analyzer.Analyze(partition.Windows, batch, message.Offset).GetEnumerator();
-        while (Timed(closed.MoveNext)) await StoreAsync(closed.Current, message.Partition, stopping);
-        encoders.Look(catalog.PlanFor(batch.Monitor)!);
-        if (!repeated) metrics.RowsTaken(batch.Monitor, analyzer.Rows.Kept, analyzer.Rows.NotFinite, analyzer.Rows.Zero, analyzer.Rows.Outliers);
-
-        Acknowledge(message, partition);
+        using var closed = analyzer.Analyze(partition.Windows, batch, one.Encoded, message.Offset).GetEnumerator();
+        while (Timed(closed.MoveNext, ref encoding)) await StoreAsync(closed.Current, message.Partition, stopping);
+        metrics.Encoded(encoding);
+        if (one.Encoded is { Rows: var rows, Plan: var plan })
+        {
+            encoders.Look(plan);
+            metrics.RowsTaken(batch.Monitor, rows.Kept, rows.NotFinite, rows.Zero, rows.Outliers);
+        }
+        return true;
     }
 
     /// <summary>Not past the oldest open window: after a crash its rows must be read again.</summary>
     private void Acknowledge(RawMessage message, PartitionWatch partition)
     {
-        partition.Next = message.Offset + 1;
+        partition.Next = Math.Max(partition.Next, message.Offset + 1);
         // Nor past a refused message that is not with the dead letters yet.
         deadLettersSent.RemoveAll(letter => letter.Sent.IsCompletedSuccessfully);
         var unsent = long.MaxValue;
@@ -201,11 +255,11 @@ public sealed partial class DriftWatcher(
         observer?.Handled(message);
     }
 
-    private bool Timed(Func<bool> analyze)
+    private bool Timed(Func<bool> analyze, ref TimeSpan so)
     {
         var began = time.GetTimestamp();
         var any = analyze();
-        metrics.Encoded(time.GetElapsedTime(began));
+        so += time.GetElapsedTime(began);
         return any;
     }
 

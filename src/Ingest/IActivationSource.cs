@@ -50,6 +50,9 @@ public interface IActivationSource
     /// <summary>The value of a message is valid until the next event is asked for. Ends only with <paramref name="stopping"/>, or when a source that has an end is at it.</summary>
     IAsyncEnumerable<SourceEvent> ReadAsync(CancellationToken stopping);
 
+    /// <summary>Does the next event come without waiting? Then a reader may keep what it has got and do it together with the next.</summary>
+    bool MoreAtHand => false;
+
     /// <summary>Promises that everything before <paramref name="openFrom"/> is stored and need not be read again; the source is done with messages before <paramref name="next"/>.</summary>
     void Acknowledge(int partition, long openFrom, long next);
 

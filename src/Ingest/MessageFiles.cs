@@ -21,6 +21,8 @@ public sealed class MessageFiles(IReadOnlyList<string> paths, int messageBytesMa
 
     public bool CanPostpone => false;
 
+    public bool MoreAtHand => true;
+
     /// <summary>A file over the bound is read one byte past it and no further: decoding refuses it by its size.</summary>
     private async Task<ReadOnlyMemory<byte>> ReadFileAsync(string path, CancellationToken stopping)
     {

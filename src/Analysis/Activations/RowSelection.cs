@@ -1,3 +1,4 @@
+using System.Buffers;
 using DriftWatch.Analysis.Canonical;
 using DriftWatch.Analysis.Encoding;
 
@@ -62,6 +63,18 @@ public sealed class RowSelection
             DropOutliers(first, outlierNorm);
             if (kept > first) sequences.Add((first, kept - first));
         }
+        Return(ref rawBS);
+    }
+
+    /// <summary>Gives the buffers back: nothing is selected any more.</summary>
+    public void Release()
+    {
+        kept = 0;
+        Return(ref rowsBD);
+        Return(ref energyB);
+        Return(ref norms);
+        Return(ref rowB);
+        Return(ref endS);
     }
 
     private void Keep(ReadOnlySpan<float> rowD, double energy)
@@ -75,10 +88,25 @@ public sealed class RowSelection
         Width = width;
         (kept, NotFinite, Zero, Outliers) = (0, 0, 0, 0);
         sequences.Clear();
-        if (rawBS.Length < batch.Rows * batch.Width) rawBS = new float[batch.Rows * batch.Width];
-        if (rowsBD.Length < batch.Rows * width) rowsBD = new float[batch.Rows * width];
-        if (energyB.Length < batch.Rows) (energyB, norms, rowB) = (new double[batch.Rows], new double[batch.Rows], new int[batch.Rows]);
-        if (endS.Length < batch.Sequences) endS = new int[batch.Sequences];
+        Rent(ref rawBS, batch.Rows * batch.Width);
+        Rent(ref rowsBD, batch.Rows * width);
+        Rent(ref energyB, batch.Rows);
+        Rent(ref norms, batch.Rows);
+        Rent(ref rowB, batch.Rows);
+        Rent(ref endS, batch.Sequences);
+    }
+
+    private static void Rent<T>(ref T[] buffer, int length)
+    {
+        if (buffer.Length >= length) return;
+        Return(ref buffer);
+        buffer = ArrayPool<T>.Shared.Rent(length);
+    }
+
+    private static void Return<T>(ref T[] buffer)
+    {
+        if (buffer.Length > 0) ArrayPool<T>.Shared.Return(buffer);
+        buffer = [];
     }
 
     /// <summary>Row numbers, sequence after sequence and in order within each; the rows of a sequence need not stand together in the message.</summary>

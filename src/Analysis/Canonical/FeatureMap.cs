@@ -52,11 +52,14 @@ public sealed class FeatureMap
 
     /// <param name="own">Codes of the model's own dictionary.</param>
     /// <param name="canonical">Cleared, then one row for each; ascending by feature.</param>
-    public void Apply(SparseCodes own, SparseCodes canonical)
+    public void Apply(SparseCodes own, SparseCodes canonical) => Apply(own, 0, own.Rows, canonical);
+
+    /// <summary>Of some rows; in the result the first of them is row 0.</summary>
+    public void Apply(SparseCodes own, int firstRow, int rows, SparseCodes canonical)
     {
         canonical.Clear();
-        if (massB.Length < own.Rows) (massB, droppedB) = (new double[own.Rows], new double[own.Rows]);
-        for (var row = 0; row < own.Rows; row++) ApplyRow(row, own.FeaturesOf(row), own.ValuesOf(row), canonical);
+        if (massB.Length < rows) (massB, droppedB) = (new double[rows], new double[rows]);
+        for (var row = 0; row < rows; row++) ApplyRow(row, own.FeaturesOf(firstRow + row), own.ValuesOf(firstRow + row), canonical);
     }
 
     private void ApplyRow(int row, ReadOnlySpan<int> features, ReadOnlySpan<float> activations, SparseCodes canonical)

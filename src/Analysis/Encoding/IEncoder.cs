@@ -10,6 +10,7 @@ public interface IEncoder
 
     EncoderStatus Status => EncoderStatus.Processor;
 
+    /// <summary>A row's codes are the same bits whatever rows are beside it, and where.</summary>
     /// <param name="rowsBD">Finite activations in the model's own scale, row-major <c>[rows, D]</c>; each row can be encoded (<see cref="RowNormalization.CanEncode"/>).</param>
     /// <param name="codes">Cleared, then one row for each.</param>
     void Encode(ReadOnlySpan<float> rowsBD, SparseCodes codes);

@@ -9,7 +9,7 @@ namespace DriftWatch.Analysis.Encoding;
 /// Rows are normalised on the processor into pinned memory; product, threshold (or topk) and compaction are done on the device, and what fired comes back.
 /// While the device has a batch, the processor appends what fired in the one before and prepares the next in the other of two buffers. TorchSharp has one stream
 /// and no way to make another, so the copy of a batch and the product of the one before it do not overlap: a second stream would hide the smaller of both.
-/// A call's rows are cut into batches from its first row on, whatever was encoded before: the device is given the same shapes for the same message, and gives the same bits.
+/// A product's last bits depend on its shape, since that decides how it is divided. So all batches have one shape, and rows that are not there count in none: a row's bits do not depend on how many are beside it.
 /// Of equal values the lowest features are kept, which topk does not promise: it only says where the k-th is, and <see cref="RowHits"/> decides.
 /// One caller at a time.
 /// </remarks>
@@ -17,7 +17,7 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
 {
     /// <summary>Rows times features of a batch: 256 MiB a tensor, of which up to four live at once.</summary>
     private const int CellsMaximum = 1 << 26;
-    private const int RowsMaximum = 4096;
+    private const int RowsMaximum = 1024;
 
     private static readonly long[] rowDim = [1], groupDim = [2];
 
@@ -61,7 +61,7 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
         {
             weightsDL = MovedWeights(sae.EncoderDF);
             if (sae.GluEncoderDF.Length > 0) (gateDL, gateBiasL) = (MovedWeights(sae.GluEncoderDF), Moved(sae.GluBiasF, sae.Latents));
-            inputBD = torch.empty([batchRows, sae.Width], ScalarType.Float32, device);
+            inputBD = torch.zeros([batchRows, sae.Width], ScalarType.Float32, device);
             biasL = Moved(gated ? new float[sae.Latents] : sae.EncoderBiasF, sae.Latents);
             cutF = Moved(Cuts(sae), sae.Features);
             zero = Moved([0]);
@@ -115,7 +115,7 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
             try
             {
                 using var scope = torch.NewDisposeScope();
-                Launching?.Invoke(count);
+                Launching?.Invoke(batchRows);
                 var (valuesBF, firesBF) = Launch(staged[turn], count);
                 Append(codes);
                 var next = Stage(rowsBD, first + count, staged[1 - turn]);
@@ -124,8 +124,8 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
             }
             catch (ExternalException error) when (IsOutOfMemory(error))
             {
-                if (count == 1) throw new GpuException($"the GPU has no memory left for one row of {Dictionary.Features} features. Free it (nvidia-smi shows who uses it) or use encoder: cpu", error);
-                batchRows = count / 2;
+                if (batchRows == 1) throw new GpuException($"the GPU has no memory left for one row of {Dictionary.Features} features. Free it (nvidia-smi shows who uses it) or use encoder: cpu", error);
+                batchRows /= 2;
                 count = Stage(rowsBD, first, staged[turn]);
             }
         }
@@ -162,13 +162,14 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
     {
         var (features, latents, heads) = (Dictionary.Features, Dictionary.Latents, Dictionary.Heads);
         if (OnGpu) backends.cuda.matmul.allow_tf32 = precision == Precision.Tf32;
-        var batchBD = inputBD.narrow(0, 0, rows);
-        batchBD.copy_(stagedBD.narrow(0, 0, rows), nonBlocking: true);
+        var batchBD = inputBD.narrow(0, 0, batchRows);
+        batchBD.narrow(0, 0, rows).copy_(stagedBD.narrow(0, 0, rows), nonBlocking: true);
         var factorsBD = precision == Precision.Bf16 ? batchBD.to_type(ScalarType.BFloat16) : batchBD;
         var sumsBL = Sums(factorsBD, weightsDL, biasL);
         if (gateDL is not null) sumsBL.mul_(Sums(factorsBD, gateDL, gateBiasL!).sigmoid_());
-        var valuesBF = gainHL is null ? sumsBL : sumsBL.view(rows, 1, latents).mul(gainHL).view(rows, features);
-        if (!limited && groupSize == 0) return (valuesBF, valuesBF.gt(cutF));
+        var valuesBF = gainHL is null ? sumsBL : sumsBL.view(batchRows, 1, latents).mul(gainHL).view(batchRows, features);
+        if (!limited && groupSize == 0) return (valuesBF.narrow(0, 0, rows), valuesBF.narrow(0, 0, rows).gt(cutF));
+        valuesBF = valuesBF.narrow(0, 0, rows);
 
         // fmax: what overflowed to NaN does not fire and hides nothing.
         var sizes = (Dictionary.Kind == AutoencoderKind.AbsTopK ? valuesBF.abs() : valuesBF).fmax(zero);

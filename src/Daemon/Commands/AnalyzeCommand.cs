@@ -72,6 +72,8 @@ public static class AnalyzeCommand
 
         public bool CanPostpone => false;
 
+        public bool MoreAtHand => files.MoreAtHand;
+
         public IAsyncEnumerable<SourceEvent> ReadAsync(CancellationToken stopping) => files.ReadAsync(stopping);
 
         public void Acknowledge(int partition, long openFrom, long next) => line.Report(next);

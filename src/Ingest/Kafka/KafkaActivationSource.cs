@@ -90,6 +90,9 @@ public sealed partial class KafkaActivationSource(KafkaOptions options, ILogger<
 
     public bool CanPostpone => ends.Count > 1;
 
+    // A message of an earlier generation is dropped when its turn comes, and the one behind it may be long in coming. Where it becomes one only now, an event about its partition follows.
+    public bool MoreAtHand => queue.Reader.TryPeek(out var next) && (next.Event is MessageReceived ? next.Generation == GenerationOf(next.Partition) : next.Event is not null);
+
     public async IAsyncEnumerable<SourceEvent> ReadAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stopping)
     {
         // Not linked: while the reader finishes its last message the group must not give its partition to another.

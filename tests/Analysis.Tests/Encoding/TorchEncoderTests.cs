@@ -121,8 +121,8 @@ public sealed class TorchEncoderTests(ITestOutputHelper output)
         // Before the second is refused, a call has gone through whole.
         for (var call = 0; call < 3; call++) Assert.Equal(Bits(new ReferenceEncoder(sae), rowsBD), Bits(encoder, rowsBD));
 
-        Assert.Equal(6, encoder.Status.BatchRows);
-        Assert.Contains("6 rows at once", encoder.Description, StringComparison.Ordinal);
+        Assert.Equal(4, encoder.Status.BatchRows);
+        Assert.Contains("4 rows at once", encoder.Description, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -157,6 +157,20 @@ public sealed class TorchEncoderTests(ITestOutputHelper output)
 
         using var unused = Torch(sae);
         Assert.Equal(Bits(unused, rowsBD), Bits(used, rowsBD));
+    }
+
+    [Theory, MemberData(nameof(Kinds))]
+    public void A_row_has_the_same_bits_alone_and_beside_others(AutoencoderKind kind)
+    {
+        var random = new Random(78);
+        var sae = SomeAutoencoder.Of(random, kind, InputNormalization.None, 64, 512);
+        var rowsBD = SomeAutoencoder.Gaussians(random, 70 * 64, 1);
+        using var encoder = Torch(sae);
+
+        (int First, int End)[] calls = [(0, 1), (1, 8), (8, 70)];
+        var apart = calls.SelectMany(some => Bits(encoder, rowsBD[(some.First * 64)..(some.End * 64)]).Select(bit => bit with { Row = some.First + bit.Row }));
+
+        Assert.Equal(Bits(encoder, rowsBD), apart);
     }
 
     [Theory]

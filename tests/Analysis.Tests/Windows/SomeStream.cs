@@ -44,10 +44,14 @@ internal sealed class SomeStream
         var time = Some.Noon;
         for (var i = 0; i < messages.Length; i++) times[i] = time += TimeSpan.FromMinutes(messages[i].Minutes);
         var encoder = new ReferenceEncoder(Dictionary());
-        catalog = Some.Catalog([.. new[] { "a", "b" }.Select(model => Some.Plan(encoder.Dictionary) with
+        // The second one's features are those behind its own.
+        var map = new FeatureMap(Features, Features, [.. Enumerable.Range(1, Features - 1).Select(f => new FeatureMapEntry(f, f - 1, 2, 1))], new float[Features]);
+        var transforms = new Dictionary<string, ITransform> { ["a"] = new IdentityTransform(Width), ["b"] = new OwnDictionary(encoder, map, "map", new("feature-map")) };
+        catalog = Some.Catalog([.. transforms.Select(model => Some.Plan(encoder.Dictionary) with
         {
-            Model = model,
+            Model = model.Key,
             Hook = "h",
+            Transform = model.Value,
             Space = new("space/v1", encoder, FeatureLabels.None),
             Windows = options,
             Hazards = [new("some", Severity.Info, "", new HazardAll([.. sets.Select(set => new HazardFeatures(set, 0.5, null, null, null))]), 1, 1)],
@@ -97,6 +101,24 @@ internal sealed class SomeStream
                 yield return window;
             }
         }
+    }
+
+    /// <summary>The same from the beginning, with so many messages at a time encoded together.</summary>
+    public IReadOnlyList<ClosedWindow> ReadTogether(int messagesAtATime)
+    {
+        var closed = new List<ClosedWindow>();
+        var windows = new PartitionWindows(options, PartitionPosition.Beginning, key => RowsLeft(key, closed));
+        var (analyzer, group) = (new DriftAnalyzer(catalog), new BatchGroup());
+        foreach (var some in Enumerable.Range(0, messages.Length).Chunk(messagesAtATime))
+        {
+            group.Clear();
+            var batches = some.Select(offset => At(offset) is var (key, batch) ? (Batch: batch, Encoded: group.Add(batch, catalog.PlanFor(key.Monitor)!)) : default).ToArray();
+            group.Encode();
+            foreach (var (offset, (batch, encoded)) in some.Zip(batches))
+                if (batch is null) windows.Reject($"reason-{messages[offset].Seed % 2}", offset);
+                else foreach (var window in analyzer.Analyze(windows, batch, encoded, offset)) closed.Add(window);
+        }
+        return closed;
     }
 
     /// <summary>The first monitor learns a baseline, which closes a window early.</summary>

@@ -12,6 +12,8 @@ internal sealed class ScriptedPartitions(IReadOnlyList<IReadOnlyList<RawMessage>
 
     public bool CanPostpone => partitions.Count > 1;
 
+    public bool MoreAtHand => random.Next(3) > 0;
+
     public async IAsyncEnumerable<SourceEvent> ReadAsync([EnumeratorCancellation] CancellationToken stopping)
     {
         for (var partition = 0; partition < partitions.Count; partition++)

@@ -26,6 +26,9 @@ internal sealed class SimulatedConsumer(SimulatedWorld world, SimulatedDaemon da
     public bool Left { get; private set; }
     public bool CanPostpone => held.Count > 1;
 
+    // Sometimes wrong, as where a partition is taken away in that moment.
+    public bool MoreAtHand => told.Count == 0 && Ready().Length > 0 && !world.Fate.OneIn(3);
+
     public bool HasRead(int partition, long end) => told.Count == 0 && held.TryGetValue(partition, out var mine) && mine.Next >= end;
 
     public void Assign(int partition) => Assign(partition, until: long.MaxValue);
