@@ -66,6 +66,25 @@ public sealed class KafkaActivationSourceTests : OnMockKafka
     }
 
     [Fact]
+    public async Task More_is_at_hand_until_what_was_read_is_handed_over_or_postponed()
+    {
+        await CreateAsync(50, 0);
+        await using var reader = new SourceReader(Topics.Options(Servers));
+        await reader.NextMessageAsync();
+        await reader.MostQueuedAsync();
+
+        Assert.True(reader.Source.MoreAtHand);
+        await reader.MessagesAsync(48);
+        Assert.True(reader.Source.MoreAtHand);
+        // The last one is dropped when its turn comes.
+        reader.Source.Postpone(0, 49);
+        Assert.False(reader.Source.MoreAtHand);
+
+        Assert.Equal(49, (await reader.NextMessageAsync()).Offset);
+        Assert.False(reader.Source.MoreAtHand);
+    }
+
+    [Fact]
     public async Task A_message_without_value_comes_as_an_empty_one()
     {
         CreateTopic(1);
