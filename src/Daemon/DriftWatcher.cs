@@ -245,7 +245,6 @@ public sealed partial class DriftWatcher(
     /// <summary>Not past the oldest open window: after a crash its rows must be read again.</summary>
     private void Acknowledge(RawMessage message, PartitionWatch partition)
     {
-        partition.Next = Math.Max(partition.Next, message.Offset + 1);
         // Nor past a refused message that is not with the dead letters yet.
         deadLettersSent.RemoveAll(letter => letter.Sent.IsCompletedSuccessfully);
         var unsent = long.MaxValue;

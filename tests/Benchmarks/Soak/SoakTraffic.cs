@@ -11,9 +11,6 @@ internal sealed class SoakTraffic(string servers, string topic) : IDisposable
 {
     public const int Partitions = 4, WindowRows = 25_600;
 
-    /// <summary>Of all partitions.</summary>
-    public const int RowsOfCycle = Partitions * 2 * WindowRows;
-
     private const int Distinct = 8, RowsOfSequence = 64, L0 = 48;
 
     public static readonly SoakModel[] Models = [new("large", 768, 24_576, Rows: 256), new("small", 64, 1024, Rows: 128)];
