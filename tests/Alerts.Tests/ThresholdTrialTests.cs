@@ -53,7 +53,7 @@ public sealed class ThresholdTrialTests
         // Half an octave up in every sequence, for all features: two bins of a quarter.
         var strong = Windows(approved, 40, misfit: 1, at: 20).Select((window, number) => number != 20 ? window : window with
         {
-            Summary = SummaryCodec.Encode(SummaryCodec.Decode(window.Summary) is var summary ? summary with { Magnitudes = [.. summary.Magnitudes.Select(count => count with { Bin = count.Bin + 2 })] } : null!),
+            Summary = SummaryCodec.Encode(Louder(SummaryCodec.Decode(window.Summary), bins: 2)),
         });
 
         var option = (await TryAsync([.. strong])).Options.Single(option => option.Option == "magnitudeOctaves");
@@ -68,6 +68,17 @@ public sealed class ThresholdTrialTests
 
         Assert.Equal(ThresholdTrial.QuietMinimum - 1, proposal.Quiet);
         Assert.Empty(proposal.Options);
+    }
+
+    private static WindowSummary Louder(WindowSummary summary, int bins)
+    {
+        var louder = new MagnitudeBins.Builder(summary.Fired.Length, summary.Magnitudes.Count);
+        for (var place = 0; place < summary.Fired.Length; place++)
+        {
+            foreach (var (bin, sequences) in summary.Magnitudes.Of(place)) louder.Add(new(bin + bins, sequences));
+            louder.EndFeature();
+        }
+        return summary with { Magnitudes = louder.Build() };
     }
 
     private static DriftDetected Raised() => new("a", Some.Monitor, Probe.Traffic, 0, Severity.Warning, "unclear", 3, 300, Some.Raised().Window, []);

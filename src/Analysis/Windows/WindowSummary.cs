@@ -30,19 +30,6 @@ public readonly record struct FiredFeature(int Feature, long RowsByLength, Exact
 /// <summary>In how many sequences a feature fired exactly <paramref name="Count"/> times.</summary>
 public readonly record struct FiringCount(int Feature, int Count, long Sequences);
 
-/// <summary>In how many sequences a feature's mean magnitude given firing fell into a bin.</summary>
-public readonly record struct MagnitudeCount(int Feature, int Bin, long Sequences)
-{
-    /// <summary>A quarter of an octave: magnitudes a factor of 1.19 apart differ.</summary>
-    public static int BinOf(double magnitude) => LogHistogram.BinOf(magnitude) >> Shift;
-
-    /// <summary>log₂ of the magnitude at the middle of a bin, on that scale.</summary>
-    public static double OctavesOf(int bin) => (Math.Log2(LogHistogram.EdgeOf(bin << Shift)) + Math.Log2(LogHistogram.EdgeOf((bin + 1) << Shift))) / 2;
-
-    // Of the bins of a 256th of an octave.
-    private const int Shift = 6;
-}
-
 /// <summary>Everything later steps know of a window's rows: sums only, no row and no token. Mergeable in any order with the same bits.</summary>
 /// <remarks>F features, D activation width. A sequence (prompt) is the unit: tokens of one prompt move together.</remarks>
 public sealed record WindowSummary
@@ -90,8 +77,8 @@ public sealed record WindowSummary
     /// <summary>Scores of whole sequences by name (<see cref="ScoreNames"/>), one count per sequence: rare behaviour shows in their tails.</summary>
     public ImmutableSortedDictionary<string, LogHistogram> Scores { get; init; } = NoScores;
 
-    /// <summary>Per feature in how many sequences its mean magnitude given firing fell into a bin (<see cref="MagnitudeCount.BinOf"/>), ascending by feature and bin.</summary>
-    public ImmutableArray<MagnitudeCount> Magnitudes { get; init; } = [];
+    /// <summary>How strongly those features fired.</summary>
+    public MagnitudeBins Magnitudes { get; init; } = MagnitudeBins.None;
 
     /// <summary>Σy and Σyyᵀ over sequences of their <see cref="SequenceProfile"/>; the products' upper triangle by rows. Empty in summaries of format 1.</summary>
     public ExactSum[] ProfileSum { get; init; } = [];
@@ -147,9 +134,17 @@ public sealed record WindowSummary
     {
         FiringCounts = [.. FiringCounts.Where(count => featureF[count.Feature])],
         Fired = [.. Fired.Where(fired => featureF[fired.Feature])],
-        Magnitudes = [.. Magnitudes.Where(count => featureF[count.Feature])],
+        Magnitudes = MagnitudesOnly(featureF),
         Scores = NoScores,
     };
+
+    private MagnitudeBins MagnitudesOnly(bool[] featureF)
+    {
+        var only = new MagnitudeBins.Builder(Fired.Length, Magnitudes.Count);
+        for (var place = 0; place < Fired.Length; place++)
+            if (featureF[Fired[place].Feature]) only.AddFeature(Magnitudes.Of(place), []);
+        return only.Build();
+    }
 
     // Every detector asks for it. A copy with other counts must not keep it.
     private Firing[]? firingF;
@@ -160,9 +155,17 @@ public sealed record WindowSummary
     private Firing[] Dense()
     {
         var firing = new Firing[Features];
-        foreach (var (feature, count, sequences) in FiringCounts)
-            firing[feature] += new Firing(count * sequences, (long)count * count * sequences, 0, sequences);
-        foreach (var (feature, rowsByLength, _) in Fired) firing[feature] = firing[feature] with { RowsByLength = rowsByLength };
+        var at = 0;
+        foreach (ref readonly var fired in Fired.AsSpan())
+        {
+            var (rows, squared, sequences) = (0L, 0L, 0L);
+            for (; at < FiringCounts.Length && FiringCounts[at].Feature == fired.Feature; at++)
+            {
+                ref readonly var count = ref FiringCounts.ItemRef(at);
+                (rows, squared, sequences) = (rows + count.Count * count.Sequences, squared + (long)count.Count * count.Count * count.Sequences, sequences + count.Sequences);
+            }
+            firing[fired.Feature] = new(rows, squared, fired.RowsByLength, sequences);
+        }
         return firing;
     }
 
@@ -213,7 +216,7 @@ public sealed record WindowSummary
             SequenceSquareD = ExactSum.Add(SequenceSquareD, other.SequenceSquareD),
             SequenceByLengthD = ExactSum.Add(SequenceByLengthD, other.SequenceByLengthD),
             Scores = MergeKeyed(Scores, other.Scores, (a, b) => a.Merge(b)),
-            Magnitudes = Merge(Magnitudes, other.Magnitudes),
+            Magnitudes = MergeMagnitudes(this, other),
             // A window of format 1 has no profiles; moments over half of the sequences would be passed off as those of all.
             ProfileSum = ProfileSum.Length == other.ProfileSum.Length ? ExactSum.Add(ProfileSum, other.ProfileSum) : [],
             ProfileProducts = ProfileProducts.Length == other.ProfileProducts.Length ? ExactSum.Add(ProfileProducts, other.ProfileProducts) : [],
@@ -225,8 +228,17 @@ public sealed record WindowSummary
     internal static ImmutableArray<FiringCount> Merge(ImmutableArray<FiringCount> a, ImmutableArray<FiringCount> b) =>
         MergeSorted(a, b, count => (count.Feature, count.Count), (x, y) => x with { Sequences = x.Sequences + y.Sequences });
 
-    private static ImmutableArray<MagnitudeCount> Merge(ImmutableArray<MagnitudeCount> a, ImmutableArray<MagnitudeCount> b) =>
-        MergeSorted(a, b, count => (count.Feature, count.Bin), (x, y) => x with { Sequences = x.Sequences + y.Sequences });
+    private static MagnitudeBins MergeMagnitudes(WindowSummary a, WindowSummary b)
+    {
+        var merged = new MagnitudeBins.Builder(a.Fired.Length + b.Fired.Length, a.Magnitudes.Count + b.Magnitudes.Count);
+        var (i, j) = (0, 0);
+        while (i < a.Fired.Length || j < b.Fired.Length)
+        {
+            var order = i == a.Fired.Length ? 1 : j == b.Fired.Length ? -1 : a.Fired[i].Feature.CompareTo(b.Fired[j].Feature);
+            merged.AddFeature(order <= 0 ? a.Magnitudes.Of(i++) : [], order >= 0 ? b.Magnitudes.Of(j++) : []);
+        }
+        return merged.Build();
+    }
 
     private static ImmutableArray<T> MergeSorted<T>(ImmutableArray<T> a, ImmutableArray<T> b, Func<T, (int, int)> key, Func<T, T, T> add)
     {

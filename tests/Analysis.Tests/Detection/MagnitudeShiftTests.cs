@@ -37,10 +37,45 @@ public sealed class MagnitudeShiftTests
 
     [Fact]
     public void Without_magnitudes_on_one_side_nothing_is_decided() =>
-        Assert.Equal(Verdict.Undecided, detector.Judge(Summary(7, 400, louder: 2), Some.Baseline(Summary(8, 2000, louder: 0) with { Magnitudes = [] })).Verdict);
+        Assert.Equal(Verdict.Undecided, detector.Judge(Summary(7, 400, louder: 2), Some.Baseline(Summary(8, 2000, louder: 0) with { Magnitudes = MagnitudeBins.None })).Verdict);
 
-    /// <summary>40 features, each in most sequences with a magnitude between 1 and 4; the first ones are twice as loud.</summary>
-    private static WindowSummary Summary(int seed, int sequences, int louder)
+    /// <summary>Most p-values are not worked out; those that decide must be.</summary>
+    [Fact]
+    public void Features_are_those_that_all_tests_in_full_reject()
+    {
+        var named = 0;
+        Property.Holds(Property.AnySeed, 40, seed =>
+        {
+            var random = new Random(seed);
+            var (window, baseline) = (Summary(random.Next(), 40 + random.Next(200), random.Next(12), stronger: 1 + 0.5 * random.NextDouble()), Summary(random.Next(), 60 + random.Next(2000), louder: 0));
+            var tests = Enumerable.Range(0, 40).Select(f => (Now: Bins(window, f), Then: Bins(baseline, f))).Where(test => Math.Min(test.Now.Length, test.Then.Length) >= 30).Select(test => (
+                P: TwoSample.KolmogorovSmirnovP(TwoSample.KolmogorovSmirnov(test.Now, test.Then), test.Now.Length, test.Then.Length),
+                Octaves: TwoSample.Wasserstein(test.Now, [.. test.Now.Select(_ => 1.0)], test.Then, [.. test.Then.Select(_ => 1.0)]) / 4)).ToArray();
+            var limit = Statistics.BenjaminiHochberg([.. tests.Select(test => test.P)], new DetectionOptions().FalseDiscoveryRate);
+            var expected = tests.Where(test => test.P <= limit).Select(test => test.Octaves).OrderDescending().ToArray();
+
+            var (tested, octaves) = detector.Measure(window, Some.Baseline(baseline));
+
+            Assert.Equal((tests.Length, expected.Length), (tested, octaves.Length));
+            for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i], octaves[i], 1e-9);
+            var smallest = tests.Min(test => test.P);
+            if (smallest <= new DetectionOptions().FalseDiscoveryRate) Assert.Equal(Math.Log10(1 / Math.Max(smallest, Statistics.SmallestP)), detector.Judge(window, Some.Baseline(baseline)).Score, 1e-9);
+            named += expected.Length;
+        });
+        Assert.True(named > 40, "hardly a feature was named: nothing is shown");
+
+        static double[] Bins(WindowSummary summary, int feature)
+        {
+            var bins = new List<double>();
+            for (var place = 0; place < summary.Fired.Length; place++)
+                if (summary.Fired[place].Feature == feature)
+                    foreach (var bin in summary.Magnitudes.Of(place)) bins.AddRange(Enumerable.Repeat((double)bin.Key, (int)bin.Sequences));
+            return [.. bins];
+        }
+    }
+
+    /// <summary>40 features, each in most sequences with a magnitude between 1 and 4; the first ones are <paramref name="stronger"/> times as loud.</summary>
+    private static WindowSummary Summary(int seed, int sequences, int louder, double stronger = 2)
     {
         var random = new Random(seed);
         var builder = new SummaryBuilder(40, 1, [], []);
@@ -49,7 +84,7 @@ public sealed class MagnitudeShiftTests
         {
             codes.Clear();
             int[] fired = [.. Enumerable.Range(0, 40).Where(_ => random.Next(5) > 0)];
-            codes.AddRow(fired, [.. fired.Select(f => (float)((f < louder ? 2 : 1) * Math.Pow(4, random.NextDouble())))]);
+            codes.AddRow(fired, [.. fired.Select(f => (float)((f < louder ? stronger : 1) * Math.Pow(4, random.NextDouble())))]);
             builder.AddSequence([1], codes, 0, 1, 0.1);
         }
         return builder.Build();

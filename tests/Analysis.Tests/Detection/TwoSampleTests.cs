@@ -32,6 +32,18 @@ public sealed class TwoSampleTests
     }
 
     [Fact]
+    public void The_least_p_value_of_a_Kolmogorov_Smirnov_statistic_is_below_the_p_value_and_near_it()
+    {
+        foreach (var (n, m) in from n in new long[] { 30, 33, 47, 100, 313, 5000 } from m in new long[] { 30, 64, 1000, 200_000 } select (n, m))
+            for (var d = 0.01; d < 1; d += 0.01)
+            {
+                var (p, least) = (TwoSample.KolmogorovSmirnovP(d, n, m), TwoSample.KolmogorovSmirnovLeastP(d, n, m));
+                Assert.True(least <= p, $"{least} is above {p}: D {d}, samples of {n} and {m}");
+                if (p is > 1e-7 and < 0.1) Assert.True(least > p / 20, $"{least} is far below {p}: D {d}, samples of {n} and {m}");
+            }
+    }
+
+    [Fact]
     public void The_Wasserstein_distance_is_SciPys()
     {
         foreach (var expected in Cases("wasserstein"))

@@ -112,6 +112,30 @@ public sealed class WindowSummaryTests
         }
     }
 
+    /// <summary>Without copying what it counted, until it counts again.</summary>
+    [Fact]
+    public void A_summary_stays_as_it_was_when_its_builder_goes_on()
+    {
+        var builder = new SummaryBuilder(10, 1, [], []);
+        Add(3, 0.5f);
+        var first = builder.Build();
+        var bytes = SummaryCodec.Encode(first);
+
+        Add(3, 0.5f);
+        Add(2, 9);
+
+        Assert.Equal(bytes, SummaryCodec.Encode(first));
+        Assert.Equal([new(MagnitudeBins.BinOf(0.5), 1)], first.Magnitudes.Of(0).ToArray());
+        Assert.Equal([new(MagnitudeBins.BinOf(0.5), 2)], builder.Build().Magnitudes.Of(1).ToArray());
+
+        void Add(int feature, float value)
+        {
+            var codes = new SparseCodes();
+            codes.AddRow([feature], [value]);
+            builder.AddSequence([1], codes, 0, 1, 0.1);
+        }
+    }
+
     [Fact]
     public void A_set_that_one_side_did_not_count_is_not_counted_in_the_whole()
     {

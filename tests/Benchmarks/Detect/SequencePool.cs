@@ -131,11 +131,12 @@ internal sealed class SummaryTable(int features, int width)
         var sequence = l0.Count;
         var at = starts[^1];
         Grow(ref firing, at + summary.Fired.Length);
-        foreach (var (feature, _, magnitude) in summary.Fired)
+        for (var place = 0; place < summary.Fired.Length; place++)
         {
-            var (count, bin) = (summary.FiringCounts[at - starts[^1]], summary.Magnitudes[at - starts[^1]]);
-            firing[at++] = new(feature, checked((short)count.Count), checked((short)bin.Bin), checked((long)magnitude.Units));
-            MagnitudeBins = (Math.Min(MagnitudeBins.Lowest, bin.Bin), Math.Max(MagnitudeBins.Highest, bin.Bin));
+            var (feature, _, magnitude) = summary.Fired[place];
+            var (count, bin) = (summary.FiringCounts[place], summary.Magnitudes.Of(place)[0]);
+            firing[at++] = new(feature, checked((short)count.Count), checked((short)bin.Key), checked((long)magnitude.Units));
+            MagnitudeBins = (Math.Min(MagnitudeBins.Lowest, bin.Key), Math.Max(MagnitudeBins.Highest, bin.Key));
         }
         starts.Add(at);
         Active += summary.L0.Y.Value;

@@ -57,15 +57,16 @@ internal sealed class SummaryFold(int dictionary, params SequencePool[] pools)
     {
         Flush();
         var firingCounts = ImmutableArray.CreateBuilder<FiringCount>();
-        var magnitudes = ImmutableArray.CreateBuilder<MagnitudeCount>();
         var fired = new List<FiredFeature>();
+        var magnitudes = new MagnitudeBins.Builder(shape.Features, sequencesFB.Count(sequences => sequences > 0));
         for (var f = 0; f < shape.Features; f++)
         {
             if (rowsByLengthF[f] == 0) continue;
             for (var count = 1; count < counts; count++)
                 if (sequencesFC[f * counts + count] is var with && with > 0) firingCounts.Add(new(f, count, with));
             for (var bin = 0; bin < bins; bin++)
-                if (sequencesFB[f * bins + bin] is var with && with > 0) magnitudes.Add(new(f, lowestBin + bin, with));
+                if (sequencesFB[f * bins + bin] is var with && with > 0) magnitudes.Add(new(lowestBin + bin, with));
+            magnitudes.EndFeature();
             fired.Add(new(f, rowsByLengthF[f], new(magnitudeF[f])));
         }
         var summary = new WindowSummary
@@ -87,7 +88,7 @@ internal sealed class SummaryFold(int dictionary, params SequencePool[] pools)
             SequenceSquareD = Sums(2 * width, width),
             SequenceByLengthD = Sums(3 * width, width),
             Scores = shape.Scores.Zip(scoreBins).ToImmutableSortedDictionary(score => score.First, score => LogHistogram.From(score.Second), StringComparer.Ordinal),
-            Magnitudes = magnitudes.DrainToImmutable(),
+            Magnitudes = magnitudes.Build(),
             ProfileSum = Sums(4 * width, SequenceProfile.Length),
             ProfileProducts = Sums(4 * width + SequenceProfile.Length, SequenceProfile.Products),
         };

@@ -1,6 +1,6 @@
 using System.Runtime.Intrinsics.X86;
 
-namespace DriftWatch.Analysis.Encoding.Screening;
+namespace DriftWatch.Analysis;
 
 /// <summary>Asks for a strip's next piece while work goes on with this one: weights are read in an order that the processor does not foresee, and come from memory.</summary>
 internal unsafe struct Prefetch
@@ -25,9 +25,15 @@ internal unsafe struct Prefetch
         for (var line = turns * linesOfTurn; line > 0 && next < end; line--, next += Line) Sse.Prefetch1(next);
     }
 
+    /// <summary>What will be read soon. If the collector moves it meanwhile, other lines come.</summary>
+    public static void Soon<T>(ReadOnlySpan<T> values) where T : unmanaged
+    {
+        fixed (T* start = values) All(start, (long)values.Length * sizeof(T));
+    }
+
     public static void All(void* start, long bytes)
     {
         if (!Sse.IsSupported) return;
-        for (var i = 0L; i < bytes; i += Line) Sse.Prefetch1((byte*)start + i);
+        for (var line = (byte*)((nint)start & -Line); line < (byte*)start + bytes; line += Line) Sse.Prefetch1(line);
     }
 }
