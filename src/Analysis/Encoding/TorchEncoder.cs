@@ -7,8 +7,7 @@ namespace DriftWatch.Analysis.Encoding;
 /// <summary>The kinds that <see cref="CpuEncoder"/> takes, on a GPU through libtorch. Only the production profile has this file, and only it names TorchSharp's types.</summary>
 /// <remarks>
 /// Rows are normalised on the processor into pinned memory; product, threshold (or topk) and compaction are done on the device, and what fired comes back.
-/// While the device has a batch, the processor appends what fired in the one before and prepares the next in the other of two buffers. TorchSharp has one stream
-/// and no way to make another, so the copy of a batch and the product of the one before it do not overlap: a second stream would hide the smaller of both.
+/// While the device has a batch, the processor appends what fired in the one before and prepares the next in the other of two buffers, whose copy runs beside the product (<see cref="CudaUploads"/>).
 /// A product's last bits depend on its shape, since that decides how it is divided. So all batches have one shape, and rows that are not there count in none: a row's bits do not depend on how many are beside it.
 /// Of equal values the lowest features are kept, which topk does not promise: it only says where the k-th is, and <see cref="RowHits"/> decides.
 /// One caller at a time.
@@ -17,9 +16,12 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
 {
     /// <summary>Rows times features of a batch: 256 MiB a tensor, of which up to four live at once.</summary>
     private const int CellsMaximum = 1 << 26;
-    private const int RowsMaximum = 1024;
+
+    /// <summary>So that rows which came together are more than one batch, and copies and products have something to overlap with.</summary>
+    private const int RowsMaximum = 512;
 
     private static readonly long[] rowDim = [1], groupDim = [2];
+    private static readonly Lazy<nint> addressOf = new(() => NativeLibrary.GetExport(NativeLibrary.Load("LibTorchSharp", typeof(torch).Assembly, null), "THSTensor_data"));
 
     private readonly Precision precision;
     private readonly Device device;
@@ -29,9 +31,11 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
     private readonly float[] divisorF;
     private readonly RowHits kept;
 
-    private readonly Tensor weightsDL, biasL, cutF, zero, inputBD;
+    private readonly Tensor weightsDL, biasL, cutF, zero;
     private readonly Tensor? gainHL, gateDL, gateBiasL;
-    private readonly Tensor[] staged;
+    private readonly Tensor[] staged, inputs;
+    private readonly IUploads? uploads;
+    private readonly string? notBeside;
     private int batchRows;
 
     // What fired in the batch before, on this side.
@@ -46,7 +50,8 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
     }
 
     /// <param name="deviceType">CPU for tests: the same steps in libtorch on the processor.</param>
-    internal TorchEncoder(SparseAutoencoder sae, Precision precision, int threads, DeviceType deviceType)
+    /// <param name="uploads">Null: on a GPU its own.</param>
+    internal TorchEncoder(SparseAutoencoder sae, Precision precision, int threads, DeviceType deviceType, IUploads? uploads = null)
     {
         if (!CpuEncoder.Encodes(sae)) throw new ArgumentException($"{sae.Kind} has the reference encoder only; EncoderChoice chooses it", nameof(sae));
         Dictionary = sae;
@@ -61,14 +66,15 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
         {
             weightsDL = MovedWeights(sae.EncoderDF);
             if (sae.GluEncoderDF.Length > 0) (gateDL, gateBiasL) = (MovedWeights(sae.GluEncoderDF), Moved(sae.GluBiasF, sae.Latents));
-            inputBD = torch.zeros([batchRows, sae.Width], ScalarType.Float32, device);
             biasL = Moved(gated ? new float[sae.Latents] : sae.EncoderBiasF, sae.Latents);
             cutF = Moved(Cuts(sae), sae.Features);
             zero = Moved([0]);
             var gain = TopKEncoder.Gain(sae);
             gainHL = sae.Heads == 1 && Array.TrueForAll(gain, g => g == 1) ? null : Moved(gain, sae.Heads, sae.Latents);
             staged = [Pinned(ScalarType.Float32, batchRows, sae.Width), Pinned(ScalarType.Float32, batchRows, sae.Width)];
+            inputs = [torch.zeros([batchRows, sae.Width], ScalarType.Float32, device), torch.zeros([batchRows, sae.Width], ScalarType.Float32, device)];
             (cells, values) = (Pinned(ScalarType.Int32, 1), Pinned(ScalarType.Float32, 1));
+            this.uploads = uploads ?? (OnGpu ? UploadsOfGpu(out notBeside) : null);
         }
         catch (ExternalException error) when (IsOutOfMemory(error))
         {
@@ -77,7 +83,7 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
     }
 
     public SparseAutoencoder Dictionary { get; }
-    public string Description => $"{Status.Device} ({precision.ToString().ToLowerInvariant()}, libtorch {torch.__version__}, {batchRows} rows at once)";
+    public string Description => $"{Status.Device} ({precision.ToString().ToLowerInvariant()}, libtorch {torch.__version__}, {batchRows} rows at once{(notBeside is null ? "" : $"; copies do not run beside products: {notBeside}")})";
     public EncoderStatus Status => new(OnGpu ? "cuda" : "libtorch", precision, BatchRows: batchRows);
 
     /// <summary>For tests: called with the rows of each batch before the device has it; may throw as the device would.</summary>
@@ -109,16 +115,16 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
         (hits, hitRows) = (0, 0);
         var rows = rowsBD.Length / Dictionary.Width;
         var (first, turn) = (0, 0);
-        var count = Stage(rowsBD, first, staged[turn]);
+        var count = Stage(rowsBD, first, turn);
         while (first < rows)
         {
             try
             {
                 using var scope = torch.NewDisposeScope();
                 Launching?.Invoke(batchRows);
-                var (valuesBF, firesBF) = Launch(staged[turn], count);
+                var (valuesBF, firesBF) = Launch(turn, count);
                 Append(codes);
-                var next = Stage(rowsBD, first + count, staged[1 - turn]);
+                var next = Stage(rowsBD, first + count, 1 - turn);
                 Collect(valuesBF, firesBF, count);
                 (first, count, turn) = (first + count, next, 1 - turn);
             }
@@ -126,7 +132,9 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
             {
                 if (batchRows == 1) throw new GpuException($"the GPU has no memory left for one row of {Dictionary.Features} features. Free it (nvidia-smi shows who uses it) or use encoder: cpu", error);
                 batchRows /= 2;
-                count = Stage(rowsBD, first, staged[turn]);
+                // What it still reads and writes is staged again.
+                Synchronize();
+                count = Stage(rowsBD, first, turn);
             }
         }
         Append(codes);
@@ -134,16 +142,17 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
 
     public void Dispose()
     {
-        foreach (var tensor in new[] { weightsDL, biasL, gateDL, gateBiasL, cutF, zero, inputBD, gainHL, staged[0], staged[1], cells, values }) tensor?.Dispose();
+        (uploads as IDisposable)?.Dispose();
+        foreach (var tensor in new[] { weightsDL, biasL, gateDL, gateBiasL, cutF, zero, gainHL, staged[0], staged[1], inputs[0], inputs[1], cells, values }) tensor?.Dispose();
     }
 
-    /// <summary>Rows from <paramref name="first"/> on, normalised, as many as a batch takes.</summary>
-    private unsafe int Stage(ReadOnlySpan<float> rowsBD, int first, Tensor stagedBD)
+    /// <summary>Rows from <paramref name="first"/> on, normalised, as many as a batch takes; their copy to the device begins.</summary>
+    private unsafe int Stage(ReadOnlySpan<float> rowsBD, int first, int turn)
     {
         var width = Dictionary.Width;
         var count = Math.Min(batchRows, rowsBD.Length / width - first);
         if (count <= 0) return 0;
-        fixed (float* rows = rowsBD[(first * width)..], stage = Floats(stagedBD))
+        fixed (float* rows = rowsBD[(first * width)..], stage = Floats(staged[turn]))
         {
             var (from, to) = ((nint)rows, (nint)stage);
             Parallel.For(0, count, parallel, row =>
@@ -154,16 +163,18 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
                 Round(inputD);
             });
         }
+        uploads?.Begin(Address(staged[turn]), Address(inputs[turn]), (long)count * width * sizeof(float));
         return count;
     }
 
     /// <summary>Queues the batch and does not wait: values of all features, and which of them fire (of equals at the k-th, all).</summary>
-    private (Tensor ValuesBF, Tensor FiresBF) Launch(Tensor stagedBD, int rows)
+    private (Tensor ValuesBF, Tensor FiresBF) Launch(int turn, int rows)
     {
         var (features, latents, heads) = (Dictionary.Features, Dictionary.Latents, Dictionary.Heads);
         if (OnGpu) backends.cuda.matmul.allow_tf32 = precision == Precision.Tf32;
-        var batchBD = inputBD.narrow(0, 0, batchRows);
-        batchBD.narrow(0, 0, rows).copy_(stagedBD.narrow(0, 0, rows), nonBlocking: true);
+        var batchBD = inputs[turn].narrow(0, 0, batchRows);
+        if (uploads is null) batchBD.narrow(0, 0, rows).copy_(staged[turn].narrow(0, 0, rows), nonBlocking: true);
+        uploads?.Await();
         var factorsBD = precision == Precision.Bf16 ? batchBD.to_type(ScalarType.BFloat16) : batchBD;
         var sumsBL = Sums(factorsBD, weightsDL, biasL);
         if (gateDL is not null) sumsBL.mul_(Sums(factorsBD, gateDL, gateBiasL!).sigmoid_());
@@ -192,7 +203,7 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
         Reserve(ref values, ScalarType.Float32, count);
         cells.narrow(0, 0, count).copy_(fired.to_type(ScalarType.Int32), nonBlocking: true);
         values.narrow(0, 0, count).copy_(valuesBF.flatten().index_select(0, fired), nonBlocking: true);
-        if (OnGpu) torch.cuda.synchronize();
+        Synchronize();
         (hits, hitRows) = (count, rows);
     }
 
@@ -233,6 +244,36 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
         { ThresholdF.Length: > 0 } => [.. sae.ThresholdF.Select(threshold => Math.Max(0, threshold))],
         _ => new float[sae.Features],
     };
+
+    private void Synchronize()
+    {
+        if (OnGpu) torch.cuda.synchronize();
+    }
+
+    /// <summary>Null where the driver does not do it, or does it otherwise than it is relied on: then a batch is copied before its product.</summary>
+    private CudaUploads? UploadsOfGpu(out string? problem)
+    {
+        // They are filled on the other stream.
+        Synchronize();
+        CudaUploads? made = null;
+        try
+        {
+            made = new();
+            var numbers = Floats(staged[1]);
+            for (var i = 0; i < numbers.Length; i++) numbers[i] = i % 4093;
+            made.Begin(Address(staged[1]), Address(inputs[1]), (long)numbers.Length * sizeof(float));
+            made.Await();
+            using var scope = torch.NewDisposeScope();
+            problem = Floats(inputs[1].cpu()).SequenceEqual(numbers) ? null : "what was copied is not there";
+        }
+        catch (Exception error) when (error is DllNotFoundException or EntryPointNotFoundException or ExternalException)
+        {
+            problem = error.Message;
+        }
+        if (problem is null) return made;
+        made?.Dispose();
+        return null;
+    }
 
     private Tensor MovedWeights(float[] weightsDL)
     {
@@ -285,6 +326,9 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
         foreach (ref var number in numbers)
             if (float.IsFinite(number)) number = BitConverter.UInt32BitsToSingle((BitConverter.SingleToUInt32Bits(number) + 0x1000) & ~0x1FFFu);
     }
+
+    /// <summary>Of the tensor's first number, where it is. TorchSharp knows it and does not say.</summary>
+    private static unsafe nint Address(Tensor tensor) => ((delegate* unmanaged<nint, nint>)addressOf.Value)(tensor.Handle);
 
     private static Span<float> Floats(Tensor tensor) => MemoryMarshal.Cast<byte, float>(tensor.bytes);
 

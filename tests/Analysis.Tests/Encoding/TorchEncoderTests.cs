@@ -4,6 +4,7 @@ using DriftWatch.Analysis.Encoding.Formats;
 using DriftWatch.Analysis.Tests.Canonical.Fitting;
 using DriftWatch.Analysis.Tests.Golden;
 using DriftWatch.Support;
+using TorchSharp;
 
 namespace DriftWatch.Analysis.Tests.Encoding;
 
@@ -174,6 +175,34 @@ public sealed class TorchEncoderTests(ITestOutputHelper output)
     }
 
     [Theory]
+    [InlineData(int.MaxValue)]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void Rows_that_are_copied_beside_the_product_before_are_all_there(int refused)
+    {
+        var random = new Random(79);
+        var sae = Exact(random);
+        var rowsBD = Whole(random, 1700 * 8);
+        var uploads = new LateUploads();
+        using var encoder = new TorchEncoder(sae, Precision.Fp32, 2, DeviceType.CPU, uploads);
+        var launches = 0;
+        encoder.Launching = rows =>
+        {
+            if (++launches == refused) throw new DeviceError("CUDA out of memory. Tried to allocate 2.00 GiB");
+            uploads.Launched();
+        };
+
+        for (var call = 0; call < 3; call++)
+        {
+            Assert.Equal(Bits(new ReferenceEncoder(sae), rowsBD), Bits(encoder, rowsBD));
+            uploads.Collected();
+        }
+
+        Assert.True(uploads.BesideProducts >= 9, $"of 12 batches or more {uploads.BesideProducts} were on their way before the one before was collected");
+    }
+
+    [Theory]
     [InlineData(Precision.Fp32, 0.99999)]
     [InlineData(Precision.Tf32, 0.997)]
     [InlineData(Precision.Bf16, 0.98)]
@@ -248,6 +277,33 @@ public sealed class TorchEncoderTests(ITestOutputHelper output)
             for (var i = 0; i < codes.FeaturesOf(row).Length; i++)
                 bits.Add((row, codes.FeaturesOf(row)[i], BitConverter.SingleToUInt32Bits(codes.ValuesOf(row)[i])));
         return bits;
+    }
+
+    /// <summary>Copies come as late as they may; what they go to is not a number until then.</summary>
+    private sealed unsafe class LateUploads : IUploads
+    {
+        private readonly Queue<(nint From, nint To, long Bytes)> begun = new();
+        private nint last, inUse;
+
+        public int BesideProducts { get; private set; }
+
+        public void Begin(nint from, nint to, long bytes)
+        {
+            Assert.NotEqual(inUse, to);
+            if (inUse != 0) BesideProducts++;
+            new Span<byte>((void*)to, (int)bytes).Fill(255);
+            begun.Enqueue((from, last = to, bytes));
+        }
+
+        public void Await()
+        {
+            while (begun.TryDequeue(out var copy)) Buffer.MemoryCopy((void*)copy.From, (void*)copy.To, copy.Bytes, copy.Bytes);
+        }
+
+        /// <summary>The batch that was begun last is on the device, and the one before is not any more.</summary>
+        public void Launched() => inUse = last;
+
+        public void Collected() => inUse = 0;
     }
 
     /// <summary>As TorchSharp throws it.</summary>
