@@ -58,9 +58,15 @@ public static class DictionaryReader
                      ("the gate of the encoder", sae.GluEncoderDF), ("the bias of the encoder's gate", sae.GluBiasF), ("the skip path", sae.SkipDO),
                  })
             // Where one is not is asked only of those: a look at each number takes longer than to read the file.
-            if (!TensorPrimitives.IsFiniteAll<float>(values) && Array.FindIndex(values, value => !float.IsFinite(value)) is >= 0 and var at)
+            if (!IsFinite(values) && Array.FindIndex(values, value => !float.IsFinite(value)) is >= 0 and var at)
                 throw Refused($"{files.Path}: {name} holds {values[at]} at index {at}; a trained dictionary is finite. The file may be damaged.");
         return sae;
+    }
+
+    private static bool IsFinite(float[] values)
+    {
+        const int PartNumbers = 1 << 20;
+        return Enumerable.Range(0, (values.Length + PartNumbers - 1) / PartNumbers).AsParallel().All(part => TensorPrimitives.IsFiniteAll<float>(values.AsSpan(part * PartNumbers, Math.Min(PartNumbers, values.Length - part * PartNumbers))));
     }
 
     /// <summary>SHA-256 over everything that decides the numbers; metadata that changes none of them does not count.</summary>

@@ -13,11 +13,7 @@ public abstract class TensorFile : IDisposable
     public bool Has(string name) => Stored.ContainsKey(name);
 
     /// <summary>The tensor's numbers, row-major, if it has exactly this shape.</summary>
-    public float[] Read(string name, params ReadOnlySpan<int> shape)
-    {
-        var tensor = Find(name, shape);
-        return Read(tensor, StoredTensor.RowMajor(tensor.Shape));
-    }
+    public float[] Read(string name, params ReadOnlySpan<int> shape) => ReadRowMajor(Find(name, shape));
 
     /// <summary>The numbers of a tensor that is [<paramref name="rows"/>, <paramref name="columns"/>] in the file, as [columns, rows].</summary>
     public float[] ReadTransposed(string name, int rows, int columns) => Read(Find(name, rows, columns), [1, rows]);
@@ -58,6 +54,8 @@ public abstract class TensorFile : IDisposable
 
     /// <summary>A tensor's storage from its first number on; read to its end.</summary>
     protected abstract Stream OpenStorage(StoredTensor tensor);
+
+    protected virtual float[] ReadRowMajor(StoredTensor tensor) => Read(tensor, StoredTensor.RowMajor(tensor.Shape));
 
     private StoredTensor Find(string name) =>
         Stored.TryGetValue(name, out var tensor) ? tensor

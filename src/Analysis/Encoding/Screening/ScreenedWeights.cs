@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace DriftWatch.Analysis.Encoding.Screening;
@@ -72,16 +73,7 @@ internal sealed unsafe class ScreenedWeights
     private void Pack(SparseAutoencoder sae, ScreenKernel kernel, int first)
     {
         var taken = Math.Min(PackedFeatures, latents - first);
-        var columns = new float[taken * Stride];
-        for (var i = 0; i < sae.Width; i++)
-        {
-            var at = i;
-            foreach (var w in sae.EncoderDF.AsSpan(i * latents + first, taken))
-            {
-                columns[at] = w;
-                at += Stride;
-            }
-        }
+        var columns = Columns(sae, first, taken);
         Span<byte> q = new byte[Stride];
         Span<float> rest = new float[Stride];
         for (var feature = first; feature < first + taken; feature++)
@@ -102,5 +94,26 @@ internal sealed unsafe class ScreenedWeights
             rests[strip].Write(place, MemoryMarshal.Cast<byte, sbyte>(q));
             (*RestScale(feature), *RestNorm(feature), *RestError(feature)) = (knownRest.Scale, knownRest.RoundedNorm, knownRest.Error);
         }
+    }
+
+    /// <summary>The weights of some features, one feature's after the other. A line of the cache at a time is written, from rows that are brought near before.</summary>
+    private float[] Columns(SparseAutoencoder sae, int first, int taken)
+    {
+        const int Line = 16;
+        var columns = new float[taken * Stride];
+        var near = stackalloc float[Line * PackedFeatures];
+        fixed (float* weights = sae.EncoderDF, lines = columns)
+            for (var i = 0; i < sae.Width; i += Line)
+            {
+                var rows = Math.Min(Line, sae.Width - i);
+                for (var row = 0; row < rows; row++) Unsafe.CopyBlock(near + row * PackedFeatures, weights + (long)(i + row) * latents + first, (uint)(taken * sizeof(float)));
+                for (var feature = 0; feature < taken; feature++)
+                {
+                    var from = near + feature;
+                    var line = lines + feature * Stride + i;
+                    for (var row = 0; row < rows; row++) line[row] = from[row * PackedFeatures];
+                }
+            }
+        return columns;
     }
 }

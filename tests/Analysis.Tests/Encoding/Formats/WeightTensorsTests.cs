@@ -1,5 +1,7 @@
+using System.Runtime.InteropServices;
 using DriftWatch.Analysis.Activations;
 using DriftWatch.Analysis.Encoding.Formats;
+using DriftWatch.Support;
 
 namespace DriftWatch.Analysis.Tests.Encoding.Formats;
 
@@ -25,14 +27,38 @@ public sealed class WeightTensorsTests
         Assert.Equal(values, tensors.Read("w", 2, 2));
     }
 
-    [Fact]
-    public void A_tensor_of_many_chunks_is_read_whole()
+    [Theory]
+    [InlineData("F64")]
+    [InlineData("F32")]
+    [InlineData("F16")]
+    public void A_tensor_of_many_parts_is_read_whole(string dtype)
     {
-        // More than two chunks of a mebibyte, and an odd rest.
-        var many = SomeAutoencoder.Gaussians(new Random(1), 600_001, 1);
-        using var tensors = Open(Some.Safetensors(null, ("w", "F32", [600_001], Some.Bytes(many))));
+        // Files are read in parts of 2²⁰ numbers by all processors, numbers that are not float32 in chunks of a mebibyte; the last is an odd rest.
+        float[] many = [.. Enumerable.Range(0, 2_500_001).Select(i => i % 2039)];
+        byte[] data = dtype switch
+        {
+            "F64" => MemoryMarshal.AsBytes<double>(Array.ConvertAll(many, value => (double)value)).ToArray(),
+            "F16" => MemoryMarshal.AsBytes<Half>(Array.ConvertAll(many, value => (Half)value)).ToArray(),
+            _ => Some.Bytes(many),
+        };
+        var file = Some.Safetensors(null, ("before", "U8", [3], [9, 9, 9]), ("w", dtype, [many.Length], data));
+        using var folder = new TempFolder();
+        using var tensors = new WeightTensors(File.OpenRead(folder.Write("w", file)));
+        using var inMemory = Open(file);
 
-        Assert.Equal(many, tensors.Read("w", 600_001));
+        Assert.True(many.AsSpan().SequenceEqual(tensors.Read("w", many.Length)));
+        Assert.True(many.AsSpan().SequenceEqual(inMemory.Read("w", many.Length)));
+    }
+
+    [Fact]
+    public void A_file_that_is_cut_while_it_is_read_is_named()
+    {
+        using var folder = new TempFolder();
+        var path = folder.Write("weights.safetensors", Some.Safetensors(null, ("w", "F32", [1 << 20], new byte[4 << 20])));
+        using var tensors = new WeightTensors(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+        using (var cut = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite)) cut.SetLength(1 << 20);
+
+        Assert.Contains("weights.safetensors ends at byte 1048576", Assert.Throws<EndOfStreamException>(() => tensors.Read("w", 1 << 20)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
