@@ -2,7 +2,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace DriftWatch.Analysis;
 
-/// <summary>Asks for a strip's next piece while work goes on with this one: weights are read in an order that the processor does not foresee, and come from memory.</summary>
+/// <summary>Asks for what is worked on next while work goes on with something else: it is read in an order that the processor does not foresee, and comes from memory. An instance asks bit by bit.</summary>
 internal unsafe struct Prefetch
 {
     private const int Line = 64;

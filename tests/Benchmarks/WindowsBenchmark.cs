@@ -6,7 +6,7 @@ using DriftWatch.Analysis.Windows;
 
 namespace DriftWatch.Benchmarks;
 
-/// <summary>What one closed window costs: its sums built, stored form decoded, through each detector, and taken in by the tails; and what a monitor's memory of its windows weighs.</summary>
+/// <summary>What one closed window costs: its sums built, made ready to be stored and decoded, through each detector, and taken in by the tails; and what a monitor's memory of its windows weighs.</summary>
 internal static class WindowsBenchmark
 {
     // The first half is for the compiler.

@@ -25,13 +25,14 @@ public sealed record Baseline(WindowKey From, string EncodingHash, string Hash, 
     /// <summary>Firing per feature, computed once: a baseline is compared with many windows.</summary>
     public Firing[] FiringF => firingF ??= Summary.FiringF();
 
-    /// <summary>How strongly a feature that fired did so, in how many sequences.</summary>
-    public ReadOnlySpan<Tally> MagnitudesOf(int feature) => Summary.Magnitudes.Of((firedPlaceF ??= FiredPlace())[feature]);
+    /// <summary>How strongly a feature fired, in how many sequences.</summary>
+    public ReadOnlySpan<Tally> MagnitudesOf(int feature) => (firedPlaceF ??= FiredPlace())[feature] is > 0 and var place ? Summary.Magnitudes.Of(place - 1) : [];
 
+    // 1 and more: its place among those that fired.
     private int[] FiredPlace()
     {
         var placeF = new int[Summary.Features];
-        for (var place = 0; place < Summary.Fired.Length; place++) placeF[Summary.Fired[place].Feature] = place;
+        for (var place = 0; place < Summary.Fired.Length; place++) placeF[Summary.Fired[place].Feature] = place + 1;
         return placeF;
     }
 

@@ -318,6 +318,7 @@ public sealed partial class SequenceTails
         {
             var xFL = Exceeding(window);
             Array.Fill(bets, double.NaN);
+            // A local, which stores to arrays cannot change: it stays in a register.
             var (sum, limit) = (0.0, most);
             Span<double> large = stackalloc double[Steps];
             for (var f = 0; f < count; f++)

@@ -44,8 +44,8 @@ public static class TwoSample
 
     /// <summary>No larger than <see cref="KolmogorovSmirnovP"/> and mostly not much smaller, in a hundredth of the time; 0 where that is below 1e-12. For samples of 30 and more.</summary>
     /// <remarks>
-    /// Smirnov's one-sided tail, exp(−(6 N D + 1)²/18N) with N = n m / (n + m) (Maag and Dicaire, 1971), and the next term of its exponent, 4/9 N D⁴. Mostly it is half of the p-value; down to 1e-12
-    /// it was compared with SciPy's: from N = 50 on the p-value is 1.7 to 2.1 times this, from N = 15 on a seventh of it at least.
+    /// Smirnov's one-sided tail, exp(−(6 N D + 1)²/18N) with N = n m / (n + m) (Maag and Dicaire, 1971), and the next term of its exponent, 4/9 N D⁴. Down to 1e-12
+    /// the p-value was compared with SciPy's: from N = 50 on it is 1.7 to 2.1 times that tail where the tail is a half or less, and from N = 15 on a seventh of it at least.
     /// </remarks>
     public static double KolmogorovSmirnovLeastP(double d, long n, long m)
     {

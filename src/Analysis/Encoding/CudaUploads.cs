@@ -14,7 +14,7 @@ internal interface IUploads
 
 /// <summary>On a CUDA stream of their own: TorchSharp has only the one that everything else is on, so the driver is asked for a second. Only the production profile has this file.</summary>
 /// <remarks>
-/// Functions of CUDA's driver API, in the manual's order: initialization, primary context, context, stream, event, memory. They are in <c>libcuda.so.1</c>, which comes with every driver.
+/// Functions of CUDA's driver API. They are in <c>libcuda.so.1</c>, which comes with every driver.
 /// libtorch's stream is the legacy default one (0), and the context is the device's primary one, which libtorch works in too.
 /// </remarks>
 internal sealed unsafe partial class CudaUploads : SafeHandle, IUploads
@@ -55,7 +55,7 @@ internal sealed unsafe partial class CudaUploads : SafeHandle, IUploads
 
     /// <summary>When what was begun is done: its memory will be given back.</summary>
     protected override bool ReleaseHandle() =>
-        Synchronize(handle) == 0 & (arrived == 0 || DestroyEvent(arrived) == 0) & DestroyStream(handle) == 0 & ReleasePrimaryContext(device) == 0;
+        SetContext(context) == 0 & Synchronize(handle) == 0 & (arrived == 0 || DestroyEvent(arrived) == 0) & DestroyStream(handle) == 0 & ReleasePrimaryContext(device) == 0;
 
     private static void Check(int result)
     {

@@ -25,7 +25,7 @@ public sealed class SummaryBuilder(int features, int width, ImmutableArray<Featu
 
     // One sequence's scratch.
     private readonly int[] countF = new int[features];
-    private readonly Int128[] magnitudeF = new Int128[features];
+    private readonly ExactSum[] magnitudeF = new ExactSum[features];
     private readonly List<int> touched = [];
     private readonly double[] sequenceSumD = new double[width], sequenceSumSquareD = new double[width];
 
@@ -58,17 +58,17 @@ public sealed class SummaryBuilder(int features, int width, ImmutableArray<Featu
             {
                 var feature = featuresOfRow[i];
                 if (countF[feature]++ == 0) touched.Add(feature);
-                magnitudeF[feature] += ExactSum.Of(Math.Abs(values[i])).Units;   // AbsTopK's may be negative: how strong, not which way.
+                magnitudeF[feature] += ExactSum.Of(Math.Abs(values[i]));   // AbsTopK's may be negative: how strong, not which way.
             }
             foreach (var counter in setCounters) counter.Row(featuresOfRow);
         }
         var spread = active > 0 ? (double)touched.Count / active : 0;
         foreach (var feature in touched)
         {
-            counts.Add(feature, countF[feature], n, new(magnitudeF[feature]));
+            counts.Add(feature, countF[feature], n, magnitudeF[feature]);
             firings.Add(feature, countF[feature]);
             countF[feature] = 0;
-            magnitudeF[feature] = 0;
+            magnitudeF[feature] = default;
         }
         firings.End();
         touched.Clear();

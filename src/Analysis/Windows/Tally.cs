@@ -1,7 +1,7 @@
 namespace DriftWatch.Analysis.Windows;
 
 /// <summary>A whole number, and in how many sequences it came up.</summary>
-/// <remarks>Eight bytes: a window of a large dictionary has half a million, and reading and writing them is most of what closing and judging it costs.</remarks>
+/// <remarks>Eight bytes: a window of a large dictionary has half a million, which are written, read and compared from memory.</remarks>
 public readonly record struct Tally
 {
     public const int KeyMaximum = (1 << 64 - SequencesBits) - 1;
@@ -24,8 +24,8 @@ public readonly record struct Tally
 
     public Tally OneMore() => new(Key, Sequences + 1);
 
-    /// <summary>With the sequences of both; their keys are the same.</summary>
-    public static Tally operator +(Tally a, Tally b) => new(a.Key, a.Sequences + b.Sequences);
+    /// <summary>With the sequences of both; their keys are the same. Saturates.</summary>
+    public static Tally operator +(Tally a, Tally b) => new(a.Key, Math.Min(a.Sequences + b.Sequences, SequencesMaximum));
 
     public void Deconstruct(out int key, out long sequences) => (key, sequences) = (Key, Sequences);
 }

@@ -53,7 +53,7 @@ public sealed record WindowSummary
     /// <summary>Left out: a norm far above the sequence's median (BOS and its like).</summary>
     public long RowsOutlier { get; init; }
 
-    /// <summary>Per feature how many sequences fired it c times, ascending by feature and count; c = 0 is what remains.</summary>
+    /// <summary>Per feature how many sequences fired it c times, ascending by feature and count; c = 0 is what remains. Each such feature is one of <see cref="Fired"/>.</summary>
     public ImmutableArray<FiringCount> FiringCounts { get; init => (field, firingF) = (value, null); } = [];
 
     /// <summary>Every feature that fired, ascending.</summary>

@@ -48,7 +48,8 @@ public sealed class MagnitudeShiftTests
         {
             var random = new Random(seed);
             var (window, baseline) = (Summary(random.Next(), 40 + random.Next(200), random.Next(12), stronger: 1 + 0.5 * random.NextDouble()), Summary(random.Next(), 60 + random.Next(2000), louder: 0));
-            var tests = Enumerable.Range(0, 40).Select(f => (Now: Bins(window, f), Then: Bins(baseline, f))).Where(test => Math.Min(test.Now.Length, test.Then.Length) >= 30).Select(test => (
+            var tests = Enumerable.Range(0, 40).Select(f => (Feature: f, Now: Bins(window, f), Then: Bins(baseline, f))).Where(test => Math.Min(test.Now.Length, test.Then.Length) >= 30).Select(test => (
+                test.Feature,
                 P: TwoSample.KolmogorovSmirnovP(TwoSample.KolmogorovSmirnov(test.Now, test.Then), test.Now.Length, test.Then.Length),
                 Octaves: TwoSample.Wasserstein(test.Now, [.. test.Now.Select(_ => 1.0)], test.Then, [.. test.Then.Select(_ => 1.0)]) / 4)).ToArray();
             var limit = Statistics.BenjaminiHochberg([.. tests.Select(test => test.P)], new DetectionOptions().FalseDiscoveryRate);
@@ -59,8 +60,11 @@ public sealed class MagnitudeShiftTests
             Assert.Equal((tests.Length, expected.Length), (tested, octaves.Length));
             for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i], octaves[i], 1e-9);
             var smallest = tests.Min(test => test.P);
-            if (smallest <= new DetectionOptions().FalseDiscoveryRate) Assert.Equal(Math.Log10(1 / Math.Max(smallest, Statistics.SmallestP)), detector.Judge(window, Some.Baseline(baseline)).Score, 1e-9);
-            named += expected.Length;
+            var finding = detector.Judge(window, Some.Baseline(baseline));
+            if (smallest <= new DetectionOptions().FalseDiscoveryRate || finding.Score != 0) Assert.Equal(Math.Log10(1 / Math.Max(smallest, Statistics.SmallestP)), finding.Score, 1e-9);
+            if (finding.FeatureCount is 0 or > Finding.FeaturesMaximum) return;
+            Assert.Equal(tests.Where(test => test.P <= limit && test.Octaves >= new DetectionOptions().MagnitudeOctaves).Select(test => test.Feature), finding.Features.Select(evidence => evidence.Feature).Order());
+            named += finding.FeatureCount;
         });
         Assert.True(named > 40, "hardly a feature was named: nothing is shown");
 

@@ -137,6 +137,22 @@ public sealed class WindowSummaryTests
     }
 
     [Fact]
+    public void What_is_beyond_all_measure_saturates()
+    {
+        // Each is clamped, and so many of them would pass what a sum holds.
+        const int Rows = 40_000;
+        var codes = new SparseCodes();
+        for (var row = 0; row < Rows; row++) codes.AddRow([0], [float.MaxValue]);
+        var builder = new SummaryBuilder(1, 1, [], []);
+        builder.AddSequence(new float[Rows], codes, 0, 1, 1);
+
+        var stored = SummaryCodec.Decode(SummaryCodec.Encode(builder.Build()));
+
+        Assert.True(stored.Fired[0].Magnitude.Value > 1e28);
+        Assert.Equal(1, stored.Magnitudes.Of(0).ToArray().Single().Sequences);
+    }
+
+    [Fact]
     public void A_set_that_one_side_did_not_count_is_not_counted_in_the_whole()
     {
         var before = Some.Summary(4, Some.Sequences(10, 2, (1, 1), (2, 1)));

@@ -66,7 +66,7 @@ public static class DictionaryReader
     private static bool IsFinite(float[] values)
     {
         const int PartNumbers = 1 << 20;
-        return Enumerable.Range(0, (values.Length + PartNumbers - 1) / PartNumbers).AsParallel().All(part => TensorPrimitives.IsFiniteAll<float>(values.AsSpan(part * PartNumbers, Math.Min(PartNumbers, values.Length - part * PartNumbers))));
+        return Enumerable.Range(0, (values.Length - 1) / PartNumbers + 1).AsParallel().All(part => TensorPrimitives.IsFiniteAll<float>(values.AsSpan(part * PartNumbers, Math.Min(PartNumbers, values.Length - part * PartNumbers))));
     }
 
     /// <summary>SHA-256 over everything that decides the numbers; metadata that changes none of them does not count.</summary>

@@ -49,7 +49,7 @@ public sealed class WeightTensors : TensorFile
         try
         {
             // One after the other, as they lie on the disk.
-            Parallel.ForEach(Partitioner.Create(Enumerable.Range(0, (values.Length + PartNumbers - 1) / PartNumbers), EnumerablePartitionerOptions.NoBuffering), part =>
+            Parallel.ForEach(Partitioner.Create(Enumerable.Range(0, (values.Length - 1) / PartNumbers + 1), EnumerablePartitionerOptions.NoBuffering), part =>
             {
                 var first = part * PartNumbers;
                 Read(tensor, first, values.AsSpan(first, Math.Min(PartNumbers, values.Length - first)));
@@ -66,7 +66,7 @@ public sealed class WeightTensors : TensorFile
     {
         var size = SizeOf(tensor);
         var position = Header.DataStart + tensor.Start + first * size;
-        if (tensor.DType == "F32" && BitConverter.IsLittleEndian)
+        if (tensor.DType == "F32")
         {
             ReadAt(position, MemoryMarshal.AsBytes(values));
             return;
@@ -82,7 +82,7 @@ public sealed class WeightTensors : TensorFile
                 if (size == 8)
                     for (var i = 0; i < part.Length; i++) part[i] = (float)BinaryPrimitives.ReadDoubleLittleEndian(bytes[(8 * i)..]);
                 else
-                    Widening.ToSingle(bytes, tensor.DType switch { "F32" => ActivationType.F32, "F16" => ActivationType.F16, _ => ActivationType.BF16 }, part);
+                    Widening.ToSingle(bytes, tensor.DType == "F16" ? ActivationType.F16 : ActivationType.BF16, part);
                 done += part.Length;
             }
         }
@@ -123,7 +123,7 @@ public sealed class WeightTensors : TensorFile
         for (var done = 0; done < bytes.Length;)
         {
             var read = RandomAccess.Read(file, bytes[done..], position + done);
-            if (read == 0) throw new EndOfStreamException($"{((FileStream)stream).Name} ends at byte {position + done}; it was cut while it was read");
+            if (read == 0) throw new EndOfStreamException($"{((FileStream)stream).Name} ends at byte {RandomAccess.GetLength(file)}; it was cut while it was read");
             done += read;
         }
     }

@@ -106,7 +106,7 @@ internal sealed unsafe class ScreenedWeights
             for (var i = 0; i < sae.Width; i += Line)
             {
                 var rows = Math.Min(Line, sae.Width - i);
-                for (var row = 0; row < rows; row++) Unsafe.CopyBlock(near + row * PackedFeatures, weights + (long)(i + row) * latents + first, (uint)(taken * sizeof(float)));
+                for (var row = 0; row < rows; row++) Unsafe.CopyBlockUnaligned(near + row * PackedFeatures, weights + (long)(i + row) * latents + first, (uint)(taken * sizeof(float)));
                 for (var feature = 0; feature < taken; feature++)
                 {
                     var from = near + feature;
