@@ -22,7 +22,7 @@ internal static class FeatureRuns
                 (rows, squared, sequences) = (rows + count * fired, squared + (long)count * count * fired, sequences + fired);
             }
             raw.Write(feature - previous);
-            Write(raw, new(rows, sequences, squared, rowsByLength, (long)(magnitude.Units >> 16)));
+            Write(raw, new(rows, sequences, squared, rowsByLength, (long)Int128.Min(magnitude.Units >> 16, long.MaxValue)));
             previous = feature;
         }
         return raw.ToArray();
