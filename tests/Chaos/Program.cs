@@ -71,14 +71,14 @@ try
     await SettledAsync(() => TopicContent.CloudEvents(kafka.BootstrapServers).Count, TimeSpan.FromMinutes(2));
     foreach (var replica in replicas) await replica.StopAsync();
 
-    // What they say last. An orchestrator starts them again after these: the store was away when they started; Kafka, which was killed while a static member joined, takes it for two.
+    // What they say last.
     var ends = replicas.SelectMany(replica => File.ReadLines(folder.File($"{replica.Name}.log"))).Where(line => line.StartsWith("Failed: ", StringComparison.Ordinal)).ToArray();
-    var known = ends.Count(line => line.Contains("group.instance.id", StringComparison.Ordinal) || line.Contains("The event log", StringComparison.Ordinal));
+    var known = ends.Count(HasReason);
     var ended = replicas.Sum(replica => replica.EndedByItself.Count);
     Line[] table =
     [
         .. disturbances.Done.Select(entry => new Line(entry.Key, $"{entry.Value}")),
-        new("daemons that ended by themselves", $"{ended}", ended > known ? $"{ended - known} without a reason to: {ends.FirstOrDefault(line => !line.Contains("group.instance.id", StringComparison.Ordinal) && !line.Contains("The event log", StringComparison.Ordinal)) ?? "see their output"}" : null),
+        new("daemons that ended by themselves", $"{ended}", ended > known ? $"{ended - known} without a reason to: {ends.FirstOrDefault(line => !HasReason(line)) ?? "see their output"}" : null),
         new("partitions given up by a daemon", $"{replicas.Sum(replica => File.ReadLines(folder.File($"{replica.Name}.log")).Count(line => line.Contains("is given up", StringComparison.Ordinal)))}"),
         .. Accounts.OfMessages(sent, log),
         .. Accounts.OfContent(log, undisturbed),
@@ -98,6 +98,9 @@ finally
 }
 
 string Database() => store.AbsolutePath[1..];
+
+// An orchestrator starts them again after these: the store (of the log and the projections) was away when they started; Kafka, which was killed while a static member joined, takes it for two.
+static bool HasReason(string line) => line.Contains("cannot be opened", StringComparison.Ordinal) || line.Contains("group.instance.id", StringComparison.Ordinal);
 
 long Count(string type) => postgres.Sql(Database(), "SELECT to_regclass('driftwatch.events')::text") is null or DBNull ? 0 : (long)postgres.Sql(Database(), $"SELECT count(*) FROM driftwatch.events WHERE type = '{type}'")!;
 
