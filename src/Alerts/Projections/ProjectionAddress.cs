@@ -25,9 +25,13 @@ public static class ProjectionAddress
         {
             return address.StartsWith("sqlite:", StringComparison.Ordinal) ? new SqliteProjections(address["sqlite:".Length..]) : new PostgresProjections(EventLogAddress.Postgres(address));
         }
-        catch (Exception error) when (error is NpgsqlException or Microsoft.Data.Sqlite.SqliteException)
+        catch (NpgsqlException error)
         {
-            throw new IOException($"The projections in {EventLogAddress.Shown(address)} cannot be opened: {error.Message}", error);
+            throw new IOException($"The projections in {EventLogAddress.Shown(address)} cannot be opened: {error.Message}. Does the server run, is the database there, and may the user create a schema in it? projections: sqlite:PATH keeps them in a file of this machine.", error);
+        }
+        catch (Microsoft.Data.Sqlite.SqliteException error)
+        {
+            throw new IOException($"The projections in {address} cannot be opened: {error.Message} Name a file that this user can write and that no other program has made.", error);
         }
     }
 }

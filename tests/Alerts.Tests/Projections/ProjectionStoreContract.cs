@@ -184,6 +184,20 @@ public sealed class SqliteProjectionsTests : ProjectionStoreContract, IDisposabl
     [InlineData("sqlite:/nowhere/at/all/p.db", "memory:", "projections is sqlite:/nowhere/at/all/p.db, but the folder /nowhere/at/all does not exist")]
     public void An_address_that_cannot_hold_projections_is_refused_with_what_to_write(string? projections, string log, string said) =>
         Assert.Contains(said, ProjectionAddress.Problem(projections, log), StringComparison.Ordinal);
+
+    [Fact]
+    public void A_store_that_cannot_be_opened_says_why_and_what_to_do_without_its_password()
+    {
+        var junk = $"sqlite:{folder.Write("junk.db", new string('x', 5000))}";
+        var away = $"postgres://someone:secret@127.0.0.1:{Loopback.FreePort()}/none";
+
+        var notOurs = Assert.Throws<IOException>(() => ProjectionAddress.Open(junk, "memory:")).Message;
+        var notThere = Assert.Throws<IOException>(() => ProjectionAddress.Open(away, "memory:")).Message;
+
+        Assert.Equal($"The projections in {junk} cannot be opened: SQLite Error 26: 'file is not a database'. Name a file that this user can write and that no other program has made.", notOurs);
+        Assert.EndsWith("Does the server run, is the database there, and may the user create a schema in it? projections: sqlite:PATH keeps them in a file of this machine.", notThere, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", notThere, StringComparison.Ordinal);
+    }
 }
 
 public sealed class PostgresProjectionsTests : ProjectionStoreContract, IClassFixture<RealPostgres>
