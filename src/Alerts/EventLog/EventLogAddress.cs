@@ -62,6 +62,9 @@ public static partial class EventLogAddress
     [GeneratedRegex(@"(?<=[?&;](ssl ?)?(password|pwd|psw)=)[^&;]*", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex PasswordPattern();
 
+    /// <summary>For a store that cannot be opened.</summary>
+    internal const string ServerAdvice = "Does the server run, is the database there, and may the user create a schema in it?", FileAdvice = "Name a file that this user can write and that no other program has made.";
+
     public static OpenedLog Open(string address, TimeProvider time, int attachmentsKept = AttachmentsKept)
     {
         if (Problem(address) is { } problem) throw new ArgumentException(problem, nameof(address));
@@ -79,7 +82,7 @@ public static partial class EventLogAddress
             }
             catch (NpgsqlException error)
             {
-                throw new IOException($"The event log {Shown(address)} cannot be opened: {error.Message}. Does the server run, is the database there, and may the user create a schema in it?", error);
+                throw new IOException($"The event log {Shown(address)} cannot be opened: {error.Message}. {ServerAdvice}", error);
             }
         }
 #if PRODUCTION
@@ -93,7 +96,7 @@ public static partial class EventLogAddress
         }
         catch (Microsoft.Data.Sqlite.SqliteException error)
         {
-            throw new IOException($"The event log {address} cannot be opened: {error.Message} Name a file that this user can write and that no other program has made.", error);
+            throw new IOException($"The event log {address} cannot be opened: {error.Message} {FileAdvice}", error);
         }
     }
 }

@@ -27,11 +27,11 @@ public static class ProjectionAddress
         }
         catch (NpgsqlException error)
         {
-            throw new IOException($"The projections in {EventLogAddress.Shown(address)} cannot be opened: {error.Message}. Does the server run, is the database there, and may the user create a schema in it? projections: sqlite:PATH keeps them in a file of this machine.", error);
+            throw new IOException($"The projections in {EventLogAddress.Shown(address)} cannot be opened: {error.Message}. {EventLogAddress.ServerAdvice} projections: sqlite:PATH keeps them in a file of this machine.", error);
         }
         catch (Microsoft.Data.Sqlite.SqliteException error)
         {
-            throw new IOException($"The projections in {address} cannot be opened: {error.Message} Name a file that this user can write and that no other program has made.", error);
+            throw new IOException($"The projections in {address} cannot be opened: {error.Message} {EventLogAddress.FileAdvice}", error);
         }
     }
 }
