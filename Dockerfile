@@ -30,6 +30,8 @@ FROM mcr.microsoft.com/dotnet/aspnet:10.0
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 # No debugger's socket in /tmp: the root file system may be read-only.
 ENV DOTNET_EnableDiagnostics=0
+# The base image's 8080 on every address: where to listen is the configuration's.
+ENV ASPNETCORE_HTTP_PORTS=
 COPY --from=build /app /app
 # The event log, the spool: the only place that is written to. Nobody's uid 1654 is the image's own user "app".
 COPY --from=build --chown=1654:1654 /state /var/lib/driftwatch
