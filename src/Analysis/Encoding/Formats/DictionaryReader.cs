@@ -65,8 +65,12 @@ public static class DictionaryReader
 
     private static bool IsFinite(float[] values)
     {
-        const int PartNumbers = 1 << 20;
-        return Enumerable.Range(0, (values.Length - 1) / PartNumbers + 1).AsParallel().All(part => TensorPrimitives.IsFiniteAll<float>(values.AsSpan(part * PartNumbers, Math.Min(PartNumbers, values.Length - part * PartNumbers))));
+        var finite = true;
+        Parts.ForEach(values.Length, (first, length) =>
+        {
+            if (!TensorPrimitives.IsFiniteAll<float>(values.AsSpan(first, length))) Volatile.Write(ref finite, false);
+        });
+        return finite;
     }
 
     /// <summary>SHA-256 over everything that decides the numbers; metadata that changes none of them does not count.</summary>

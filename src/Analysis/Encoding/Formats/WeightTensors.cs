@@ -1,7 +1,5 @@
 using System.Buffers;
 using System.Buffers.Binary;
-using System.Collections.Concurrent;
-using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using DriftWatch.Analysis.Activations;
 using Microsoft.Win32.SafeHandles;
@@ -12,7 +10,6 @@ namespace DriftWatch.Analysis.Encoding.Formats;
 public sealed class WeightTensors : TensorFile
 {
     private const int ChunkBytes = 1 << 20;
-    private const int PartNumbers = 1 << 20;
     private readonly Stream stream;
     private readonly SafeFileHandle? file;
     private Dictionary<string, StoredTensor>? stored;
@@ -38,27 +35,10 @@ public sealed class WeightTensors : TensorFile
         var count = tensor.Bytes / SizeOf(tensor);
         if (count > Array.MaxLength) throw new MalformedException("tensor", $"the tensor {tensor} has {count} numbers; at most {Array.MaxLength} are supported");
         var values = GC.AllocateUninitializedArray<float>((int)count);
-        if (file is not null) ReadParts(tensor, values);
+        // A large file in the system's cache comes as fast as processors copy it.
+        if (file is not null) Parts.ForEach(values.Length, (first, length) => Read(tensor, first, values.AsSpan(first, length)));
         else Read(tensor, 0, values);
         return values;
-    }
-
-    /// <summary>A large file in the system's cache comes as fast as processors copy it.</summary>
-    private void ReadParts(TensorEntry tensor, float[] values)
-    {
-        try
-        {
-            // One after the other, as they lie on the disk.
-            Parallel.ForEach(Partitioner.Create(Enumerable.Range(0, (values.Length - 1) / PartNumbers + 1), EnumerablePartitionerOptions.NoBuffering), part =>
-            {
-                var first = part * PartNumbers;
-                Read(tensor, first, values.AsSpan(first, Math.Min(PartNumbers, values.Length - first)));
-            });
-        }
-        catch (AggregateException error)
-        {
-            ExceptionDispatchInfo.Throw(error.InnerExceptions[0]);
-        }
     }
 
     /// <summary>Numbers <paramref name="first"/> and on.</summary>

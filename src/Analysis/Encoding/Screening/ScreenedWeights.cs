@@ -33,7 +33,13 @@ internal sealed unsafe class ScreenedWeights
         (exact, rounded, rests) = (Strips<float>(padded, PieceLength.Exact), Strips<sbyte>(padded, PieceLength.Rounded), Strips<sbyte>(padded, PieceLength.Rounded));
         (scaleF, normF, roundedNormF, errorF, startF) = (new(padded), new(padded), new(padded), new(padded), new(padded));
         (restScaleF, restNormF, restErrorF) = (new(padded), new(padded), new(padded));
-        Parallel.For(0, (latents + PackedFeatures - 1) / PackedFeatures, new() { MaxDegreeOfParallelism = threads }, some => Pack(sae, kernel, some * PackedFeatures));
+        // One array of columns a thread: untouched memory for every part takes as long as the packing.
+        var next = -PackedFeatures;
+        Parallel.For(0, threads, _ =>
+        {
+            var columns = new float[PackedFeatures * Stride];
+            for (var first = Interlocked.Add(ref next, PackedFeatures); first < latents; first = Interlocked.Add(ref next, PackedFeatures)) Pack(sae, kernel, first, columns);
+        });
     }
 
     /// <summary>D and the zeros behind it, to a multiple of 64.</summary>
@@ -70,10 +76,10 @@ internal sealed unsafe class ScreenedWeights
             .Select(strip => new Pieces<T>(storage, (long)strip * StripFeatures * Stride, Math.Min(StripFeatures, padded - strip * StripFeatures), Stride, pieceLength))];
     }
 
-    private void Pack(SparseAutoencoder sae, ScreenKernel kernel, int first)
+    private void Pack(SparseAutoencoder sae, ScreenKernel kernel, int first, float[] columns)
     {
         var taken = Math.Min(PackedFeatures, latents - first);
-        var columns = Columns(sae, first, taken);
+        TakeColumns(sae, first, taken, columns);
         Span<byte> q = new byte[Stride];
         Span<float> rest = new float[Stride];
         for (var feature = first; feature < first + taken; feature++)
@@ -97,10 +103,10 @@ internal sealed unsafe class ScreenedWeights
     }
 
     /// <summary>The weights of some features, one feature's after the other. A line of the cache at a time is written, from rows that are brought near before.</summary>
-    private float[] Columns(SparseAutoencoder sae, int first, int taken)
+    /// <param name="columns">[taken, Stride]; behind the width zeros, as they were.</param>
+    private void TakeColumns(SparseAutoencoder sae, int first, int taken, float[] columns)
     {
         const int Line = 16;
-        var columns = new float[taken * Stride];
         var near = stackalloc float[Line * PackedFeatures];
         fixed (float* weights = sae.EncoderDF, lines = columns)
             for (var i = 0; i < sae.Width; i += Line)
@@ -114,6 +120,5 @@ internal sealed unsafe class ScreenedWeights
                     for (var row = 0; row < rows; row++) line[row] = from[row * PackedFeatures];
                 }
             }
-        return columns;
     }
 }
