@@ -42,8 +42,8 @@ public sealed partial class DriftWatcher(
     private const long DeadLetterBytesMaximum = 64L << 20;
 
     /// <summary>Messages that are at hand are encoded together, up to so many rows: more do not read the weights less often. And up to so many numbers in them (16 MiB), and messages: their rows may all be left out.</summary>
-    private const int RowsTogether = 1024, MessagesTogether = 256;
-    private const long NumbersTogether = 4L << 20;
+    internal const int RowsTogether = 1024, MessagesTogether = 256;
+    internal const long NumbersTogether = 4L << 20;
 
     private readonly DriftAnalyzer analyzer = new(catalog);
     private readonly BatchGroup together = new();

@@ -57,27 +57,29 @@ public sealed class SpeedMeasurement(int width, int features, int l0, int bytesP
         var one = Encoding(FastestEncoder.For(sae, 1), 1, rowsBD, codes);
         var all = threads == 1 ? one : Encoding(FastestEncoder.For(sae, threads), threads, rowsBD, codes);
         var around = Around(sae, Message(rowsBD), codes);
-        return new(one, all, threads, around, Gpu(sae, rowsBD));
+        return new(one, all, threads, around, Gpu(sae));
     }
 
     private double Encoding(IEncoder encoder, int threads, float[] rowsBD, SparseCodes codes)
     {
         Encoder = encoder.Description;
         var (began, before) = (Stopwatch.GetTimestamp(), Environment.CpuUsage.TotalTime);
-        var rate = RowsPerSecond(() => encoder.Encode(rowsBD, codes));
+        var rate = RowsPerSecond(() => encoder.Encode(rowsBD, codes), rows);
         CoresHeld = Math.Min(1, (Environment.CpuUsage.TotalTime - before) / Stopwatch.GetElapsedTime(began) / threads);
         return rate;
     }
 
-    private double? Gpu(SparseAutoencoder sae, float[] rowsBD)
+    /// <summary>With as many rows as the daemon takes together: while one batch is encoded the next is copied.</summary>
+    private double? Gpu(SparseAutoencoder sae)
     {
         if (GpuProblem is not null) return null;
         try
         {
             var encoder = new EncoderChoice(EncoderDevice.Cuda, Precision.Fp32, Environment.ProcessorCount).For(sae);
             using var held = encoder as IDisposable;
-            var codes = new SparseCodes();
-            return RowsPerSecond(() => encoder.Encode(rowsBD, codes));
+            var together = (int)Math.Clamp(DriftWatcher.NumbersTogether / width, 1, DriftWatcher.RowsTogether);
+            var (codes, rowsBD) = (new SparseCodes(), NormalDictionary.Rows(together, width));
+            return RowsPerSecond(() => encoder.Encode(rowsBD, codes), together);
         }
         catch (GpuException error)
         {
@@ -106,7 +108,7 @@ public sealed class SpeedMeasurement(int width, int features, int l0, int bytesP
         return RowsPerSecond(() =>
         {
             foreach (var _ in analyzer.Analyze(windows, decoder.Decode(message, [], DateTimeOffset.UnixEpoch), offset++)) { }
-        });
+        }, rows);
     }
 
     private byte[] Message(float[] rowsBD)
@@ -123,7 +125,7 @@ public sealed class SpeedMeasurement(int width, int features, int l0, int bytesP
     }
 
     /// <summary>A quick batch's, the first quartile: other work on the machine only ever slows batches down.</summary>
-    private double RowsPerSecond(Action batch)
+    private double RowsPerSecond(Action batch, int rowsOfBatch)
     {
         var began = Stopwatch.GetTimestamp();
         do Time(batch);
@@ -134,7 +136,7 @@ public sealed class SpeedMeasurement(int width, int features, int l0, int bytesP
         do times.Add(Time(batch));
         while (Stopwatch.GetElapsedTime(began) < measuring && times.Count < BatchesMaximum);
         times.Sort();
-        return rows / times[times.Count / 4];
+        return rowsOfBatch / times[times.Count / 4];
     }
 
     private double Time(Action batch)
