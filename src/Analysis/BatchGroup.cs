@@ -11,10 +11,11 @@ public sealed class BatchGroup
     private readonly Dictionary<IEncoder, OfEncoder> encoders = new(ReferenceEqualityComparer.Instance);
     private int count;
 
-    private sealed class OfEncoder
+    private sealed class OfEncoder(IEncoder encoder)
     {
         public List<EncodedBatch> Batches { get; } = [];
         public SparseCodes Codes { get; } = new();
+        public ReconstructionErrors Errors { get; } = new(encoder);
         public float[] RowsBD { get; set; } = [];
     }
 
@@ -29,7 +30,7 @@ public sealed class BatchGroup
         if (count == batches.Count) batches.Add(new());
         var added = batches[count++];
         added.Select(batch, plan);
-        if (!encoders.TryGetValue(plan.Encoder, out var same)) encoders[plan.Encoder] = same = new();
+        if (!encoders.TryGetValue(plan.Encoder, out var same)) encoders[plan.Encoder] = same = new(plan.Encoder);
         same.Batches.Add(added);
         Rows += added.Rows.Kept;
         Numbers += added.Rows.RowsBD.Length;
@@ -41,11 +42,13 @@ public sealed class BatchGroup
         foreach (var (encoder, same) in encoders)
         {
             if (same.Batches.Count == 0) continue;
-            encoder.Encode(RowsOf(same), same.Codes);
+            var rowsBD = RowsOf(same);
+            encoder.Encode(rowsBD, same.Codes);
+            same.Errors.Take(rowsBD, same.Codes);
             var first = 0;
             foreach (var batch in same.Batches)
             {
-                batch.Take(same.Codes, first);
+                batch.Take(same.Codes, same.Errors, first);
                 first += batch.Rows.Kept;
             }
         }

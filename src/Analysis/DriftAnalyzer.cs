@@ -15,8 +15,6 @@ public sealed record JudgedWindow(ClosedWindow Window, ModelPlan Plan, Baseline?
 public sealed class DriftAnalyzer(Catalog catalog)
 {
     private readonly BatchGroup alone = new();
-    private readonly Dictionary<SparseAutoencoder, Reconstruction> reconstructions = new(ReferenceEqualityComparer.Instance);
-    private float[] reconstructionD = [];
 
     /// <summary>One message by itself.</summary>
     /// <returns>The windows that the message at <paramref name="offset"/> closes, usually none, in the order in which they must be stored.</returns>
@@ -79,7 +77,7 @@ public sealed class DriftAnalyzer(Catalog catalog)
 
     private void AddTo(SummaryBuilder window, EncodedBatch encoded)
     {
-        var (rows, sae) = (encoded.Rows, encoded.Plan.Encoder.Dictionary);
+        var (rows, width) = (encoded.Rows, encoded.Plan.Encoder.Dictionary.Width);
         window.RowsNotFinite += rows.NotFinite;
         window.RowsZero += rows.Zero;
         window.RowsOutlier += rows.Outliers;
@@ -90,20 +88,9 @@ public sealed class DriftAnalyzer(Catalog catalog)
             for (var row = first; row < first + count; row++)
             {
                 energy += rows.EnergyB[row];
-                error += ErrorOf(rows.RowsBD.Slice(row * sae.Width, sae.Width), encoded.Own, encoded.FirstRow + row, sae);
+                error += encoded.Errors.OfRows[encoded.FirstRow + row];
             }
-            window.AddSequence(rows.RowsBD.Slice(first * sae.Width, count * sae.Width), encoded.Canonical, encoded.FirstCanonicalRow + first, energy, error, encoded.Unmapped(sequence));
+            window.AddSequence(rows.RowsBD.Slice(first * width, count * width), encoded.Canonical, encoded.FirstCanonicalRow + first, energy, error, encoded.Unmapped(sequence));
         }
-    }
-
-    /// <summary>‖x − x̂‖²; 0 for a transcoder, whose target is not in the message.</summary>
-    private double ErrorOf(ReadOnlySpan<float> rowD, SparseCodes codes, int row, SparseAutoencoder sae)
-    {
-        if (sae.Transcodes) return 0;
-        if (!reconstructions.TryGetValue(sae, out var reconstruction)) reconstructions[sae] = reconstruction = new(sae);
-        if (reconstructionD.Length < sae.Width) reconstructionD = new float[sae.Width];
-        var estimateD = reconstructionD.AsSpan(0, sae.Width);
-        reconstruction.Decode(rowD, codes.FeaturesOf(row), codes.ValuesOf(row), estimateD);
-        return Energy.OfDifference(rowD, estimateD);
     }
 }

@@ -20,6 +20,9 @@ public sealed class EncodedBatch
     internal SparseCodes Own { get; private set; } = null!;
     internal int FirstRow { get; private set; }
 
+    /// <summary>‖x − x̂‖² of the group's rows.</summary>
+    internal ReconstructionErrors Errors { get; private set; } = null!;
+
     /// <summary>The same as canonical features, from <see cref="FirstCanonicalRow"/> on.</summary>
     internal SparseCodes Canonical => Plan.Own is null ? Own : mapped;
     internal int FirstCanonicalRow => Plan.Own is null ? FirstRow : 0;
@@ -33,9 +36,9 @@ public sealed class EncodedBatch
         Rows.Select(batch, plan.Transform, plan.Windows.OutlierNorm, plan.Encoder.Dictionary.Normalization == InputNormalization.ConstantNormRescale);
     }
 
-    internal void Take(SparseCodes own, int firstRow)
+    internal void Take(SparseCodes own, ReconstructionErrors errors, int firstRow)
     {
-        (Own, FirstRow) = (own, firstRow);
+        (Own, Errors, FirstRow) = (own, errors, firstRow);
         if (Plan.Own?.Map is not { } map) return;
         map.Apply(own, firstRow, Rows.Kept, mapped);
         unmappedS.Clear();

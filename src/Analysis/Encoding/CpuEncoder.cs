@@ -90,6 +90,7 @@ public sealed unsafe class CpuEncoder : IEncoder
 
     public SparseAutoencoder Dictionary { get; }
     public string Description { get; }
+    public int Threads => workers.Length;
 
     public void Encode(ReadOnlySpan<float> rowsBD, SparseCodes codes)
     {

@@ -67,6 +67,7 @@ internal sealed class FallbackEncoder(IEncoder encoder, string because) : IEncod
     public SparseAutoencoder Dictionary => encoder.Dictionary;
     public string Description => encoder.Description;
     public EncoderStatus Status => encoder.Status with { Fallback = because };
+    public int Threads => encoder.Threads;
 
     public void Encode(ReadOnlySpan<float> rowsBD, SparseCodes codes) => encoder.Encode(rowsBD, codes);
 }

@@ -10,6 +10,9 @@ public interface IEncoder
 
     EncoderStatus Status => EncoderStatus.Processor;
 
+    /// <summary>Of the processor, for what is to be done with its rows.</summary>
+    int Threads => 1;
+
     /// <summary>A row's codes are the same bits whatever rows are beside it, and where.</summary>
     /// <param name="rowsBD">Finite activations in the model's own scale, row-major <c>[rows, D]</c>; each row can be encoded (<see cref="RowNormalization.CanEncode"/>).</param>
     /// <param name="codes">Cleared, then one row for each.</param>

@@ -84,6 +84,7 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
 
     public SparseAutoencoder Dictionary { get; }
     public string Description => $"{Status.Device} ({precision.ToString().ToLowerInvariant()}, libtorch {torch.__version__}, {batchRows} rows at once{(notBeside is null ? "" : $"; copies do not run beside products: {notBeside}")})";
+    public int Threads => parallel.MaxDegreeOfParallelism;
     public EncoderStatus Status => new(OnGpu ? "cuda" : "libtorch", precision, BatchRows: batchRows);
 
     /// <summary>For tests: called with the rows of each batch before the device has it; may throw as the device would.</summary>

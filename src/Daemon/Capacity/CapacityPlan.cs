@@ -9,10 +9,10 @@ public sealed record Load(double RowsPerSecond, double BytesPerRow, int Cores, d
 }
 
 /// <summary>Rows per second that a machine was measured to do.</summary>
-/// <param name="EncodeOne">Encoding with one thread.</param>
-/// <param name="EncodeAll">Encoding with <paramref name="Threads"/> threads.</param>
-/// <param name="Around">All that a daemon does with a row but encode it (decode, widen, reconstruct, count), which one thread does.</param>
-/// <param name="EncodeGpu">Encoding on one GPU; null: none was measured.</param>
+/// <param name="EncodeOne">Encoding, and reconstructing for FVU, with one thread.</param>
+/// <param name="EncodeAll">The same with <paramref name="Threads"/> threads.</param>
+/// <param name="Around">All else that a daemon does with a row (decode, widen, count), which one thread does.</param>
+/// <param name="EncodeGpu">Encoding on one GPU, and reconstructing with all threads; null: none was measured.</param>
 public sealed record MeasuredSpeed(double EncodeOne, double EncodeAll, int Threads, double Around, double? EncodeGpu)
 {
     /// <summary>A daemon reads, encodes and counts one batch after the other: times add up.</summary>

@@ -64,9 +64,20 @@ public sealed class SpeedMeasurement(int width, int features, int l0, int bytesP
     {
         Encoder = encoder.Description;
         var (began, before) = (Stopwatch.GetTimestamp(), Environment.CpuUsage.TotalTime);
-        var rate = RowsPerSecond(() => encoder.Encode(rowsBD, codes), rows);
+        var rate = RowsPerSecond(EncodingOf(encoder, rowsBD, codes), rows);
         CoresHeld = Math.Min(1, (Environment.CpuUsage.TotalTime - before) / Stopwatch.GetElapsedTime(began) / threads);
         return rate;
+    }
+
+    /// <summary>What the daemon does with rows on all threads: to features and, for FVU, back.</summary>
+    private static Action EncodingOf(IEncoder encoder, float[] rowsBD, SparseCodes codes)
+    {
+        var errors = new ReconstructionErrors(encoder);
+        return () =>
+        {
+            encoder.Encode(rowsBD, codes);
+            errors.Take(rowsBD, codes);
+        };
     }
 
     /// <summary>With as many rows as the daemon takes together: while one batch is encoded the next is copied.</summary>
@@ -79,7 +90,7 @@ public sealed class SpeedMeasurement(int width, int features, int l0, int bytesP
             using var held = encoder as IDisposable;
             var together = (int)Math.Clamp(DriftWatcher.NumbersTogether / width, 1, DriftWatcher.RowsTogether);
             var (codes, rowsBD) = (new SparseCodes(), NormalDictionary.Rows(together, width));
-            return RowsPerSecond(() => encoder.Encode(rowsBD, codes), together);
+            return RowsPerSecond(EncodingOf(encoder, rowsBD, codes), together);
         }
         catch (GpuException error)
         {
@@ -94,7 +105,8 @@ public sealed class SpeedMeasurement(int width, int features, int l0, int bytesP
         {
             Model = monitor.Model,
             Hook = monitor.Hook,
-            Space = new("plan/v1", new EncodedAlready(sae, codes), FeatureLabels.None),
+            // A transcoder's, which is not led back to the row: that was measured with the encoding.
+            Space = new("plan/v1", new EncodedAlready(sae with { Transcodes = true }, codes), FeatureLabels.None),
             Transform = new IdentityTransform(width),
             Baseline = new(monitor, 1, 1),
             Hazards = [],
