@@ -25,7 +25,7 @@ internal sealed unsafe partial class CudaUploads : SafeHandle, IUploads
     private readonly int device;
     private readonly nint context, arrived;
 
-    /// <exception cref="ExternalException">The driver says why not.</exception>
+    /// <exception cref="CudaException">The driver says why not.</exception>
     public CudaUploads() : base(0, ownsHandle: true)
     {
         Check(Init(0));
@@ -61,7 +61,7 @@ internal sealed unsafe partial class CudaUploads : SafeHandle, IUploads
     {
         if (result == 0) return;
         var text = ErrorString(result, out var at) == 0 ? Marshal.PtrToStringUTF8(at) : null;
-        throw new ExternalException($"CUDA error {result}: {text ?? "unknown to the driver"}", result);
+        throw new CudaException($"CUDA error {result}: {text ?? "unknown to the driver"}", result);
     }
 
     [LibraryImport(Driver, EntryPoint = "cuGetErrorString")]
@@ -106,3 +106,6 @@ internal sealed unsafe partial class CudaUploads : SafeHandle, IUploads
     [LibraryImport(Driver, EntryPoint = "cuMemcpyHtoDAsync_v2")]
     private static partial int CopyToDevice(nint to, nint from, nuint bytes, nint stream);
 }
+
+/// <summary>What the driver said; of the kind that TorchSharp throws, so that what is done about it stands in one place.</summary>
+internal sealed class CudaException(string message, int error) : ExternalException(message, error);
