@@ -4,7 +4,7 @@ using DriftWatch.Analysis.Encoding;
 namespace DriftWatch.Analysis;
 
 /// <summary>③ Some messages, of any models and partitions, whose rows are encoded together: a dictionary's weights are read once for all of them. Buffers are reused.</summary>
-/// <remarks>A row's features do not depend on the rows beside it (<see cref="IEncoder.Encode"/>), so it does not matter which messages are taken together.</remarks>
+/// <remarks>Which messages are at hand must not matter to their features: they are encoded in one call where rows are independent (<see cref="IEncoder.RowsAreIndependent"/>), else message by message.</remarks>
 public sealed class BatchGroup
 {
     private readonly List<EncodedBatch> batches = [];
@@ -13,10 +13,22 @@ public sealed class BatchGroup
 
     private sealed class OfEncoder(IEncoder encoder)
     {
+        private readonly SparseCodes codesOfOne = new();
+
         public List<EncodedBatch> Batches { get; } = [];
         public SparseCodes Codes { get; } = new();
         public ReconstructionErrors Errors { get; } = new(encoder);
         public float[] RowsBD { get; set; } = [];
+
+        public void EncodeEach()
+        {
+            Codes.Clear();
+            foreach (var batch in Batches)
+            {
+                encoder.Encode(batch.Rows.RowsBD, codesOfOne);
+                for (var row = 0; row < codesOfOne.Rows; row++) Codes.AddRow(codesOfOne.FeaturesOf(row), codesOfOne.ValuesOf(row));
+            }
+        }
     }
 
     /// <summary>Numbers in the rows that wait to be encoded.</summary>
@@ -43,7 +55,8 @@ public sealed class BatchGroup
         {
             if (same.Batches.Count == 0) continue;
             var rowsBD = RowsOf(same);
-            encoder.Encode(rowsBD, same.Codes);
+            if (encoder.RowsAreIndependent) encoder.Encode(rowsBD, same.Codes);
+            else same.EncodeEach();
             same.Errors.Take(rowsBD, same.Codes);
             var first = 0;
             foreach (var batch in same.Batches)

@@ -68,6 +68,7 @@ internal sealed class FallbackEncoder(IEncoder encoder, string because) : IEncod
     public string Description => encoder.Description;
     public EncoderStatus Status => encoder.Status with { Fallback = because };
     public int Threads => encoder.Threads;
+    public bool RowsAreIndependent => encoder.RowsAreIndependent;
 
     public void Encode(ReadOnlySpan<float> rowsBD, SparseCodes codes) => encoder.Encode(rowsBD, codes);
 }

@@ -13,7 +13,9 @@ public interface IEncoder
     /// <summary>Of the processor, for what is to be done with its rows.</summary>
     int Threads => 1;
 
-    /// <summary>A row's codes are the same bits whatever rows are beside it, and where.</summary>
+    /// <summary>A row's codes are the same bits whatever rows are beside it, and where. If not, they depend on its place in the call: then what must be the same again is encoded by itself.</summary>
+    bool RowsAreIndependent => true;
+
     /// <param name="rowsBD">Finite activations in the model's own scale, row-major <c>[rows, D]</c>; each row can be encoded (<see cref="RowNormalization.CanEncode"/>).</param>
     /// <param name="codes">Cleared, then one row for each.</param>
     void Encode(ReadOnlySpan<float> rowsBD, SparseCodes codes);

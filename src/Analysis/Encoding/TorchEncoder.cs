@@ -9,6 +9,7 @@ namespace DriftWatch.Analysis.Encoding;
 /// Rows are normalised on the processor into pinned memory; product, threshold (or topk) and compaction are done on the device, and what fired comes back.
 /// While the device has a batch, the processor appends what fired in the one before and prepares the next in the other of two buffers, whose copy runs beside the product (<see cref="CudaUploads"/>).
 /// A product's last bits depend on its shape, since that decides how it is divided. So all batches have one shape, and rows that are not there count in none: a row's bits do not depend on how many are beside it.
+/// Whether they depend on its place among them, as they do with some kernels, is tried at the start.
 /// Of equal values the lowest features are kept, which topk does not promise: it only says where the k-th is, and <see cref="RowHits"/> decides.
 /// One caller at a time.
 /// </remarks>
@@ -74,6 +75,7 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
             staged = [Pinned(ScalarType.Float32, batchRows, sae.Width), Pinned(ScalarType.Float32, batchRows, sae.Width)];
             inputs = [torch.zeros([batchRows, sae.Width], ScalarType.Float32, device), torch.zeros([batchRows, sae.Width], ScalarType.Float32, device)];
             (cells, values) = (Pinned(ScalarType.Int32, 1), Pinned(ScalarType.Float32, 1));
+            RowsAreIndependent = PlacesAreAlike();
             this.uploads = uploads ?? (OnGpu ? UploadsOfGpu(out notBeside) : null);
         }
         catch (ExternalException error) when (IsOutOfMemory(error))
@@ -83,8 +85,9 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
     }
 
     public SparseAutoencoder Dictionary { get; }
-    public string Description => $"{Status.Device} ({precision.ToString().ToLowerInvariant()}, libtorch {torch.__version__}, {batchRows} rows at once{(notBeside is null ? "" : $"; copies do not run beside products: {notBeside}")})";
+    public string Description => $"{Status.Device} ({precision.ToString().ToLowerInvariant()}, libtorch {torch.__version__}, {batchRows} rows at once{(RowsAreIndependent ? "" : "; each message by itself, since a product's last bits depend on a row's place here")}{(notBeside is null ? "" : $"; copies do not run beside products: {notBeside}")})";
     public int Threads => parallel.MaxDegreeOfParallelism;
+    public bool RowsAreIndependent { get; }
     public EncoderStatus Status => new(OnGpu ? "cuda" : "libtorch", precision, BatchRows: batchRows);
 
     /// <summary>For tests: called with the rows of each batch before the device has it; may throw as the device would.</summary>
@@ -172,7 +175,6 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
     private (Tensor ValuesBF, Tensor FiresBF) Launch(int turn, int rows)
     {
         var (features, latents, heads) = (Dictionary.Features, Dictionary.Latents, Dictionary.Heads);
-        if (OnGpu) backends.cuda.matmul.allow_tf32 = precision == Precision.Tf32;
         var batchBD = inputs[turn].narrow(0, 0, batchRows);
         if (uploads is null) batchBD.narrow(0, 0, rows).copy_(staged[turn].narrow(0, 0, rows), nonBlocking: true);
         uploads?.Await();
@@ -192,8 +194,23 @@ internal sealed class TorchEncoder : IEncoder, IDisposable
         return (valuesBF, fires.view(rows, features));
     }
 
-    private Tensor Sums(Tensor factorsBD, Tensor weightsDL, Tensor biasL) =>
-        precision == Precision.Bf16 ? factorsBD.mm(weightsDL).to_type(ScalarType.Float32).add_(biasL) : biasL.addmm(factorsBD, weightsDL);
+    private Tensor Sums(Tensor factorsBD, Tensor weightsDL, Tensor biasL)
+    {
+        if (OnGpu) backends.cuda.matmul.allow_tf32 = precision == Precision.Tf32;
+        return precision == Precision.Bf16 ? factorsBD.mm(weightsDL).to_type(ScalarType.Float32).add_(biasL) : biasL.addmm(factorsBD, weightsDL);
+    }
+
+    /// <summary>Has one row the same sums wherever it stands in a batch?</summary>
+    private bool PlacesAreAlike()
+    {
+        using var scope = torch.NewDisposeScope();
+        var rowD = Floats(staged[0])[..Dictionary.Width];
+        for (var i = 0; i < rowD.Length; i++) rowD[i] = 1 / (i + 3f);   // Fractions, so that every addition rounds.
+        Round(rowD);
+        var batchBD = staged[0].narrow(0, 0, 1).to(device).expand(batchRows, Dictionary.Width).contiguous();
+        var sumsBL = Sums(precision == Precision.Bf16 ? batchBD.to_type(ScalarType.BFloat16) : batchBD, weightsDL, biasL);
+        return sumsBL.eq(sumsBL.narrow(0, 0, 1)).all().item<bool>();
+    }
 
     /// <summary>Waits, and takes over what fired: the cell of [rows, F] and its value.</summary>
     private void Collect(Tensor valuesBF, Tensor firesBF, int rows)

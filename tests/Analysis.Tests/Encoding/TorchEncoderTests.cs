@@ -167,6 +167,7 @@ public sealed class TorchEncoderTests(ITestOutputHelper output)
         var sae = SomeAutoencoder.Of(random, kind, InputNormalization.None, 64, 512);
         var rowsBD = SomeAutoencoder.Gaussians(random, 70 * 64, 1);
         using var encoder = Torch(sae);
+        Assert.SkipUnless(encoder.RowsAreIndependent, "this libtorch's products have other last bits in other rows (OpenBLAS's AVX2 kernels), and messages are encoded each by itself");
 
         (int First, int End)[] calls = [(0, 1), (1, 8), (8, 70)];
         var apart = calls.SelectMany(some => Bits(encoder, rowsBD[(some.First * 64)..(some.End * 64)]).Select(bit => bit with { Row = some.First + bit.Row }));

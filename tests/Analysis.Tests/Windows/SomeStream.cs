@@ -37,13 +37,15 @@ internal sealed class SomeStream
     private readonly Catalog catalog;
     private readonly WindowOptions options = new() { Rows = 12, Length = TimeSpan.FromMinutes(30) };
 
-    public SomeStream(SomeMessage[] messages)
+    /// <param name="encoding">Null: the plain encoder.</param>
+    public SomeStream(SomeMessage[] messages, Func<IEncoder, IEncoder>? encoding = null)
     {
         this.messages = messages;
         times = new DateTimeOffset[messages.Length];
         var time = Some.Noon;
         for (var i = 0; i < messages.Length; i++) times[i] = time += TimeSpan.FromMinutes(messages[i].Minutes);
-        var encoder = new ReferenceEncoder(Dictionary());
+        IEncoder encoder = new ReferenceEncoder(Dictionary());
+        encoder = encoding?.Invoke(encoder) ?? encoder;
         // The second one's features are those behind its own.
         var map = new FeatureMap(Features, Features, [.. Enumerable.Range(1, Features - 1).Select(f => new FeatureMapEntry(f, f - 1, 2, 1))], new float[Features]);
         var transforms = new Dictionary<string, ITransform> { ["a"] = new IdentityTransform(Width), ["b"] = new OwnDictionary(encoder, map, "map", new("feature-map")) };
