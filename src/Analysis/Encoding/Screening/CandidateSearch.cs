@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace DriftWatch.Analysis.Encoding.Screening;
 
@@ -32,7 +33,11 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
     private readonly AlignedArray<int> tile = new(kernel.Rows * kernel.Features);
     private readonly AlignedArray<float> outlierWeights = new(ScreenedRows.OutliersLimit * StripFeatures);
     private int[] startOfRow = [];
-    private Candidate[] candidates = [], sorted = [];
+
+    // As they are found: row · StripFeatures + place in the strip, and the sum.
+    private AlignedArray<int> places = new(0);
+    private AlignedArray<float> sumsOfPlaces = new(0);
+    private Candidate[] sorted = [];
     private int count;
 
     /// <summary>In the order of rows, then features.</summary>
@@ -43,7 +48,11 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
     public bool Find(int strip, ScreenedRows rows, ReadOnlySpan<float> reachR)
     {
         var most = Math.Max(rows.Count * (StripFeatures / CandidatesOneIn), StripFeatures);
-        if (sorted.Length < most) (candidates, sorted) = (new Candidate[most + kernel.Rows * StripFeatures], new Candidate[most]);
+        if (sorted.Length < most)
+        {
+            var room = most + kernel.Rows * StripFeatures + Lanes;
+            (places, sumsOfPlaces, sorted) = (new(room), new(room), new Candidate[most]);
+        }
         count = 0;
         PickOutlierWeights(strip, rows.Outliers);
         var (first, end) = (strip * StripFeatures, Math.Min((strip + 1) * StripFeatures, weights.Panels * kernel.Features));
@@ -61,7 +70,7 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
                 if (count > most) return false;
             }
         }
-        SortByRow(rows.Count);
+        SortByRow(rows.Count, strip * StripFeatures);
         return true;
     }
 
@@ -75,7 +84,8 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Collect(int feature, int* sums, ScreenedRows rows, int firstRow, int rowCount, ReadOnlySpan<float> reachR)
     {
-        var real = (1ul << Math.Clamp(sae.Latents - feature, 0, Lanes)) - 1;
+        var real = Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(sae.Latents - feature)).AsSingle();
+        var placeOfLane = Vector512<int>.Indices + Vector512.Create(feature % StripFeatures);
         var scale = Vector512.LoadAligned(weights.Scale(feature));
         var norm = Vector512.LoadAligned(weights.Norm(feature));
         var rounded = Vector512.LoadAligned(weights.RoundedNorm(feature));
@@ -85,7 +95,6 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
         var cut = Vector512.LoadAligned(test.Cut(0, feature));
         // The reference's D steps, the outliers' here, and some for what is done once.
         var roundings = Rounding * (sae.Width + 4 * rows.Outliers.Count + 64);
-        var sumOfLane = stackalloc float[Lanes];
         for (var i = 0; i < rowCount; i++)
         {
             var row = firstRow + i;
@@ -99,24 +108,35 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
             if (test.Signed) upper = Vector512.Max(Vector512.Abs(upper), Vector512.Abs((sum - away + bias) * gain));
             // Not "greater": what is not a number is not known to be silent. What equals the k-th may win by its place.
             var silent = Vector512.LessThanOrEqual(upper, reachR.IsEmpty ? cut : Vector512.MaxNative(cut, Vector512.Create(MathF.BitDecrement(reachR[row]))));
-            var lanes = ~silent.ExtractMostSignificantBits() & real;
-            if (lanes == 0) continue;
-            sum.Store(sumOfLane);
-            for (; lanes != 0; lanes &= lanes - 1)
+            var found = Vector512.AndNot(real, silent);
+            var place = placeOfLane + Vector512.Create(row * StripFeatures);
+            if (Avx512F.IsSupported)
+            {
+                // Without asking whether there are any: about every other has one, and a wrong guess takes longer than to store none.
+                Avx512F.Compress(default, found.AsInt32(), place).Store(places.Start + count);
+                Avx512F.Compress(default, found, sum).Store(sumsOfPlaces.Start + count);
+                count += BitOperations.PopCount(found.ExtractMostSignificantBits());
+                continue;
+            }
+            for (var lanes = found.ExtractMostSignificantBits(); lanes != 0; lanes &= lanes - 1)
             {
                 var lane = BitOperations.TrailingZeroCount(lanes);
-                candidates[count++] = new(row, feature + lane, sumOfLane[lane]);
+                (places.Start[count], sumsOfPlaces.Start[count++]) = (place[lane], sum[lane]);
             }
         }
     }
 
     /// <summary>Stable, so that the features of a row stay in order.</summary>
-    private void SortByRow(int rows)
+    private void SortByRow(int rows, int firstFeature)
     {
         if (startOfRow.Length <= rows) startOfRow = new int[rows + 1];
         Array.Clear(startOfRow);
-        foreach (ref readonly var pair in candidates.AsSpan(0, count)) startOfRow[pair.Row + 1]++;
+        for (var i = 0; i < count; i++) startOfRow[(uint)places.Start[i] / StripFeatures + 1]++;
         for (var row = 0; row < rows; row++) startOfRow[row + 1] += startOfRow[row];
-        foreach (ref readonly var pair in candidates.AsSpan(0, count)) sorted[startOfRow[pair.Row]++] = pair;
+        for (var i = 0; i < count; i++)
+        {
+            var (row, place) = Math.DivRem((uint)places.Start[i], StripFeatures);
+            sorted[startOfRow[row]++] = new((int)row, firstFeature + (int)place, sumsOfPlaces.Start[i]);
+        }
     }
 }
