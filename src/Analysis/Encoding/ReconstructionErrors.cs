@@ -8,23 +8,20 @@ public sealed unsafe class ReconstructionErrors
 
     private readonly SparseAutoencoder sae;
     private readonly Reconstruction? reconstruction;
-    private readonly ParallelOptions parallel;
-    private readonly Action<int> work;
+    private readonly Action<int, int, int> work;
     private readonly float[][] estimateTD;
     private double[] errorB = [];
 
     // The call in progress.
     private float* rows;
     private SparseCodes codes = new();
-    private int next;
 
     public ReconstructionErrors(IEncoder encoder)
     {
         sae = encoder.Dictionary;
         reconstruction = sae.Transcodes ? null : new(sae);
-        parallel = new() { MaxDegreeOfParallelism = encoder.Threads };
         estimateTD = [.. Enumerable.Range(0, encoder.Threads).Select(_ => new float[sae.Width])];
-        work = Run;
+        work = Take;
     }
 
     /// <summary>Of each row of the last call.</summary>
@@ -36,25 +33,22 @@ public sealed unsafe class ReconstructionErrors
     {
         if (errorB.Length < encoded.Rows) errorB = new double[encoded.Rows];
         if (reconstruction is null) return;
-        (codes, next) = (encoded, 0);
+        codes = encoded;
         fixed (float* first = rowsBD)
         {
             rows = first;
-            var threads = Math.Min(estimateTD.Length, (encoded.Rows + RowsOfTurn - 1) / RowsOfTurn);
-            if (threads == 1) Run(0);
-            else Parallel.For(0, threads, parallel, work);
+            Parts.ForEach(encoded.Rows, RowsOfTurn, estimateTD.Length, work);
         }
     }
 
-    private void Run(int thread)
+    private void Take(int thread, int first, int count)
     {
         var estimateD = estimateTD[thread];
-        for (var end = Interlocked.Add(ref next, RowsOfTurn); end - RowsOfTurn < codes.Rows; end = Interlocked.Add(ref next, RowsOfTurn))
-            for (var row = end - RowsOfTurn; row < Math.Min(end, codes.Rows); row++)
-            {
-                var rowD = new ReadOnlySpan<float>(rows + (long)row * sae.Width, sae.Width);
-                reconstruction!.Decode(rowD, codes.FeaturesOf(row), codes.ValuesOf(row), estimateD);
-                errorB[row] = Energy.OfDifference(rowD, estimateD);
-            }
+        for (var row = first; row < first + count; row++)
+        {
+            var rowD = new ReadOnlySpan<float>(rows + (long)row * sae.Width, sae.Width);
+            reconstruction!.Decode(rowD, codes.FeaturesOf(row), codes.ValuesOf(row), estimateD);
+            errorB[row] = Energy.OfDifference(rowD, estimateD);
+        }
     }
 }

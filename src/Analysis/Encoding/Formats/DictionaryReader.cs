@@ -66,7 +66,7 @@ public static class DictionaryReader
     private static bool IsFinite(float[] values)
     {
         var finite = true;
-        Parts.ForEach(values.Length, (first, length) =>
+        Parts.OfNumbers(values.Length, (first, length) =>
         {
             if (!TensorPrimitives.IsFiniteAll<float>(values.AsSpan(first, length))) Volatile.Write(ref finite, false);
         });

@@ -34,12 +34,8 @@ internal sealed unsafe class ScreenedWeights
         (scaleF, normF, roundedNormF, errorF, startF) = (new(padded), new(padded), new(padded), new(padded), new(padded));
         (restScaleF, restNormF, restErrorF) = (new(padded), new(padded), new(padded));
         // One array of columns a thread: untouched memory for every part takes as long as the packing.
-        var next = -PackedFeatures;
-        Parallel.For(0, threads, _ =>
-        {
-            var columns = new float[PackedFeatures * Stride];
-            for (var first = Interlocked.Add(ref next, PackedFeatures); first < latents; first = Interlocked.Add(ref next, PackedFeatures)) Pack(sae, kernel, first, columns);
-        });
+        var columnsT = new float[threads][];
+        Parts.ForEach(latents, PackedFeatures, threads, (thread, first, taken) => Pack(sae, kernel, first, taken, columnsT[thread] ??= new float[PackedFeatures * Stride]));
     }
 
     /// <summary>D and the zeros behind it, to a multiple of 64.</summary>
@@ -76,9 +72,8 @@ internal sealed unsafe class ScreenedWeights
             .Select(strip => new Pieces<T>(storage, (long)strip * StripFeatures * Stride, Math.Min(StripFeatures, padded - strip * StripFeatures), Stride, pieceLength))];
     }
 
-    private void Pack(SparseAutoencoder sae, ScreenKernel kernel, int first, float[] columns)
+    private void Pack(SparseAutoencoder sae, ScreenKernel kernel, int first, int taken, float[] columns)
     {
-        var taken = Math.Min(PackedFeatures, latents - first);
         TakeColumns(sae, first, taken, columns);
         Span<byte> q = new byte[Stride];
         Span<float> rest = new float[Stride];
