@@ -32,8 +32,8 @@ internal sealed unsafe class Pieces<T>(AlignedArray<T> storage, long start, int 
     }
 }
 
-/// <summary>Numbers of a piece: as measured, shorter ones cost more by their ends than they gain by the caches.</summary>
+/// <summary>Numbers of a piece: as measured, shorter ones cost more by their ends than they gain by the caches, and powers of 2 more by vectors that take each other's place in them.</summary>
 internal static class PieceLength
 {
-    public const int Exact = 1024, Rounded = 1024;
+    public const int Exact = 768, Rounded = 768;
 }
