@@ -5,8 +5,8 @@ using System.Runtime.Intrinsics.X86;
 
 namespace DriftWatch.Analysis.Encoding.Screening;
 
-/// <summary>A row and a feature that may fire in it; what their sum is about.</summary>
-internal readonly record struct Candidate(int Row, int Feature, float Sum);
+/// <summary>A row and a feature that may fire in it, by its place in the strip; what their sum is about.</summary>
+internal readonly record struct Candidate(int Row, int Place, float Sum);
 
 /// <summary>Which pairs of a block's rows and a strip's features could fire, from 8-bit sums and a bound on what 8 bits lose.</summary>
 /// <remarks>
@@ -25,6 +25,9 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
     /// <summary>For the products of norms, whose own rounding is a few 2⁻²⁴.</summary>
     public const float Inflation = 1.0001f;
 
+    /// <summary>Of so many features a piece of the width fits the first-level cache.</summary>
+    public const int TileFeatures = 64;
+
     private const int StripFeatures = ScreenedWeights.StripFeatures;
     private const int CandidatesOneIn = 5;
     private const int Lanes = 16;
@@ -32,15 +35,15 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
 
     private readonly AlignedArray<int> tile = new(kernel.Rows * kernel.Features);
     private readonly AlignedArray<float> outlierWeights = new(ScreenedRows.OutliersLimit * StripFeatures);
-    private int[] startOfRow = [];
 
     // As they are found: row · StripFeatures + place in the strip, and the sum.
     private AlignedArray<int> places = new(0);
     private AlignedArray<float> sumsOfPlaces = new(0);
     private Candidate[] sorted = [];
+    private int[] startOf = [];
     private int count;
 
-    /// <summary>In the order of rows, then features.</summary>
+    /// <summary>Tiles of features, in each the order of rows: refining reads weights of a tile from the first-level cache, and rows one after the other.</summary>
     public Span<Candidate> Found => sorted.AsSpan(0, count);
 
     /// <param name="reachR">Top-k: what each row's score has to reach, or is surely not among the k largest.</param>
@@ -70,7 +73,7 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
                 if (count > most) return false;
             }
         }
-        SortByRow(rows.Count, strip * StripFeatures);
+        Sort(rows.Count);
         return true;
     }
 
@@ -126,17 +129,19 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
         }
     }
 
-    /// <summary>Stable, so that the features of a row stay in order.</summary>
-    private void SortByRow(int rows, int firstFeature)
+    private void Sort(int rows)
     {
-        if (startOfRow.Length <= rows) startOfRow = new int[rows + 1];
-        Array.Clear(startOfRow);
-        for (var i = 0; i < count; i++) startOfRow[(uint)places.Start[i] / StripFeatures + 1]++;
-        for (var row = 0; row < rows; row++) startOfRow[row + 1] += startOfRow[row];
+        var keys = StripFeatures / TileFeatures * rows;
+        if (startOf.Length <= keys) startOf = new int[keys + 1];
+        Array.Clear(startOf);
+        for (var i = 0; i < count; i++) startOf[KeyOf(places.Start[i]) + 1]++;
+        for (var key = 0; key < keys; key++) startOf[key + 1] += startOf[key];
         for (var i = 0; i < count; i++)
         {
             var (row, place) = Math.DivRem((uint)places.Start[i], StripFeatures);
-            sorted[startOfRow[row]++] = new((int)row, firstFeature + (int)place, sumsOfPlaces.Start[i]);
+            sorted[startOf[KeyOf(places.Start[i])]++] = new((int)row, (int)place, sumsOfPlaces.Start[i]);
         }
+
+        int KeyOf(int place) => (int)((uint)place % StripFeatures / TileFeatures) * rows + (int)((uint)place / StripFeatures);
     }
 }

@@ -10,51 +10,69 @@ internal static unsafe class PairSums
     /// <summary>Exact sums are made for so many pairs at a time.</summary>
     public const int PairsOfTurn = 16;
 
-    /// <summary>Of a row with four features, whole numbers of 8 bits, at 512 bits.</summary>
+    /// <summary>Whole numbers of 8 bits (<see cref="ScreenKernel.AddPairs"/>) at 512 bits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static Vector128<int> Whole512(sbyte* x, sbyte* w0, sbyte* w1, sbyte* w2, sbyte* w3, int length)
+    public static void Whole512(byte* x, sbyte* w, int length, ReadOnlySpan<Candidate> pairs, Span<int> sums)
     {
-        Vector512<int> a = default, b = default, c = default, d = default;
-        for (var i = 0; i < length; i += 32)
+        for (var i = 0; i < pairs.Length; i++)
         {
-            var some = Avx512BW.ConvertToVector512Int16(Vector256.LoadAligned(x + i));
-            a += Avx512BW.MultiplyAddAdjacent(some, Avx512BW.ConvertToVector512Int16(Vector256.LoadAligned(w0 + i)));
-            b += Avx512BW.MultiplyAddAdjacent(some, Avx512BW.ConvertToVector512Int16(Vector256.LoadAligned(w1 + i)));
-            c += Avx512BW.MultiplyAddAdjacent(some, Avx512BW.ConvertToVector512Int16(Vector256.LoadAligned(w2 + i)));
-            d += Avx512BW.MultiplyAddAdjacent(some, Avx512BW.ConvertToVector512Int16(Vector256.LoadAligned(w3 + i)));
+            var row = x + (long)pairs[i].Row * length;
+            var feature = w + (long)pairs[i].Place * length;
+            Vector512<int> a = default, b = default;
+            for (var end = row + length; row < end; row += 64, feature += 64)
+            {
+                a += Avx512BW.MultiplyAddAdjacent(Avx512BW.ConvertToVector512Int16(Vector256.LoadAligned(row)), Avx512BW.ConvertToVector512Int16(Vector256.LoadAligned(feature)));
+                b += Avx512BW.MultiplyAddAdjacent(Avx512BW.ConvertToVector512Int16(Vector256.LoadAligned(row + 32)), Avx512BW.ConvertToVector512Int16(Vector256.LoadAligned(feature + 32)));
+            }
+            sums[i] += Vector512.Sum(a + b);
         }
-        return Sums(a.GetLower() + a.GetUpper(), b.GetLower() + b.GetUpper(), c.GetLower() + c.GetUpper(), d.GetLower() + d.GetUpper());
     }
 
     /// <summary>The same at 256 bits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static Vector128<int> Whole256(sbyte* x, sbyte* w0, sbyte* w1, sbyte* w2, sbyte* w3, int length)
+    public static void Whole256(byte* x, sbyte* w, int length, ReadOnlySpan<Candidate> pairs, Span<int> sums)
     {
-        Vector256<int> a = default, b = default, c = default, d = default;
-        for (var i = 0; i < length; i += 16)
+        for (var i = 0; i < pairs.Length; i++)
         {
-            var some = Avx2.ConvertToVector256Int16(x + i);
-            a += Avx2.MultiplyAddAdjacent(some, Avx2.ConvertToVector256Int16(w0 + i));
-            b += Avx2.MultiplyAddAdjacent(some, Avx2.ConvertToVector256Int16(w1 + i));
-            c += Avx2.MultiplyAddAdjacent(some, Avx2.ConvertToVector256Int16(w2 + i));
-            d += Avx2.MultiplyAddAdjacent(some, Avx2.ConvertToVector256Int16(w3 + i));
+            var row = x + (long)pairs[i].Row * length;
+            var feature = w + (long)pairs[i].Place * length;
+            Vector256<int> a = default, b = default;
+            for (var end = row + length; row < end; row += 32, feature += 32)
+            {
+                a += Avx2.MultiplyAddAdjacent(Avx2.ConvertToVector256Int16(row), Avx2.ConvertToVector256Int16(feature));
+                b += Avx2.MultiplyAddAdjacent(Avx2.ConvertToVector256Int16(row + 16), Avx2.ConvertToVector256Int16(feature + 16));
+            }
+            sums[i] += Vector256.Sum(a + b);
         }
-        return Sums(a, b, c, d);
+    }
+
+    /// <summary>The same with AVX-VNNI.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void WholeVnni(byte* x, sbyte* w, int length, ReadOnlySpan<Candidate> pairs, Span<int> sums)
+    {
+        for (var i = 0; i < pairs.Length; i++)
+        {
+            var row = x + (long)pairs[i].Row * length;
+            var feature = w + (long)pairs[i].Place * length;
+            Vector256<int> a = default, b = default;
+            for (var end = row + length; row < end; row += 64, feature += 64)
+            {
+                a = AvxVnni.MultiplyWideningAndAdd(a, Vector256.LoadAligned(row), Vector256.LoadAligned(feature));
+                b = AvxVnni.MultiplyWideningAndAdd(b, Vector256.LoadAligned(row + 32), Vector256.LoadAligned(feature + 32));
+            }
+            sums[i] += Vector256.Sum(a + b);
+        }
     }
 
     /// <summary>The same anywhere.</summary>
-    public static Vector128<int> Whole(sbyte* x, sbyte* w0, sbyte* w1, sbyte* w2, sbyte* w3, int length)
+    public static void Whole(byte* x, sbyte* w, int length, ReadOnlySpan<Candidate> pairs, Span<int> sums)
     {
-        var sums = Vector128<int>.Zero;
-        for (var i = 0; i < length; i++) sums += x[i] * Vector128.Create(w0[i], w1[i], w2[i], w3[i]);
-        return sums;
-    }
-
-    /// <summary>Of each: neighbours are added until one number is left.</summary>
-    private static Vector128<int> Sums(Vector256<int> a, Vector256<int> b, Vector256<int> c, Vector256<int> d)
-    {
-        var halves = Avx2.HorizontalAdd(Avx2.HorizontalAdd(a, b), Avx2.HorizontalAdd(c, d));
-        return halves.GetLower() + halves.GetUpper();
+        for (var i = 0; i < pairs.Length; i++)
+        {
+            var row = x + (long)pairs[i].Row * length;
+            var feature = w + (long)pairs[i].Place * length;
+            for (var j = 0; j < length; j++) sums[i] += row[j] * feature[j];
+        }
     }
 
     /// <summary>Of 16 pairs in the order of <see cref="DotProduct"/>: to the bit what every other path makes.</summary>

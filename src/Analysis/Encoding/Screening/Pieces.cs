@@ -14,6 +14,9 @@ internal sealed unsafe class Pieces<T>(AlignedArray<T> storage, long start, int 
 
     public int Count { get; } = count;
 
+    /// <summary>Of each vector.</summary>
+    public int PiecesOfEach => (stride + pieceLength - 1) / pieceLength;
+
     public int LengthFrom(int from) => Math.Min(pieceLength, stride - from);
 
     /// <param name="from">A multiple of the piece's length.</param>

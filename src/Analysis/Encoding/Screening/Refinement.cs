@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace DriftWatch.Analysis.Encoding.Screening;
 
 /// <summary>Leaves of a strip's candidates those that 16-bit sums cannot tell from firing: hardly more than what fires.</summary>
@@ -12,36 +10,41 @@ internal sealed unsafe class Refinement(SparseAutoencoder sae, FiringTest test, 
 {
     private const int StripFeatures = ScreenedWeights.StripFeatures;
 
+    // Between two of them what comes next is asked for.
+    private const int PairsOfTurn = 64;
+
     private int[] sums = [];
 
     /// <param name="candidates">Overwritten.</param>
-    /// <returns>Those that stay, with sums in which <see cref="Away"/> is what they may be wrong by.</returns>
+    /// <returns>Those that stay, with sums in which <see cref="Ends(Candidate, int, ScreenedRows)"/> is what they may be wrong by.</returns>
     public Span<Candidate> Of(Span<Candidate> candidates, int strip, ScreenedRows rows, ReadOnlySpan<float> reachR)
     {
-        Add(candidates, rows.Rests, weights.Rounded(strip), weights.Rest(strip));
+        Add(candidates, rows.Rests, weights.Rounded(strip), weights.Start(strip * StripFeatures));
         var kept = 0;
         for (var i = 0; i < candidates.Length; i++)
         {
-            var (row, feature, sum) = candidates[i];
+            var (row, place, sum) = candidates[i];
+            var feature = strip * StripFeatures + place;
             sum += sums[i] * (rows.KnownRest(row).Scale * *weights.Scale(feature));
             var away = rows.Known(row).Norm * *weights.Error(feature) + rows.KnownRest(row).Error * *weights.RoundedNorm(feature);
             var (upper, _) = Ends(sum, away * CandidateSearch.Inflation + Rounded(row, feature, rows), feature);
-            if (!IsSilent(upper, row, feature, reachR)) candidates[kept++] = new(row, feature, sum);
+            if (!IsSilent(upper, row, feature, reachR)) candidates[kept++] = new(row, place, sum);
         }
         candidates = candidates[..kept];
-        Add(candidates, rows.Rounded, weights.Rest(strip), null);
+        Add(candidates, rows.Rounded, weights.Rest(strip), weights.RestStart(strip * StripFeatures));
         for (var i = 0; i < candidates.Length; i++)
         {
-            var (row, feature, sum) = candidates[i];
-            candidates[i] = new(row, feature, sum + sums[i] * (rows.Known(row).Scale * *weights.RestScale(feature)));
+            var (row, place, sum) = candidates[i];
+            candidates[i] = new(row, place, sum + sums[i] * (rows.Known(row).Scale * *weights.RestScale(strip * StripFeatures + place)));
         }
         return candidates;
     }
 
     /// <summary>The least and the most that the score of a refined candidate can be; of a signed one its magnitude.</summary>
-    public (float Upper, float Lower) Ends(Candidate refined, ScreenedRows rows)
+    public (float Upper, float Lower) Ends(Candidate refined, int strip, ScreenedRows rows)
     {
-        var (row, feature, sum) = refined;
+        var (row, place, sum) = refined;
+        var feature = strip * StripFeatures + place;
         var away = rows.Known(row).Norm * *weights.RestError(feature) + rows.Known(row).Error * *weights.RestNorm(feature) + rows.KnownRest(row).Error * *weights.RoundedNorm(feature);
         return Ends(sum, away * CandidateSearch.Inflation + Rounded(row, feature, rows), feature);
     }
@@ -60,36 +63,22 @@ internal sealed unsafe class Refinement(SparseAutoencoder sae, FiringTest test, 
         rows.Norm(row) * *weights.Norm(feature) * (CandidateSearch.Rounding * CandidateSearch.Inflation * (sae.Width + 4 * rows.Outliers.Count + 128)) + CandidateSearch.Underflow;
 
     /// <summary>Sums of x w over the whole width, of which none reaches 65,536 · 127².</summary>
-    /// <param name="after">Weights that are asked for meanwhile, since they are read next.</param>
-    private void Add(ReadOnlySpan<Candidate> candidates, Pieces<sbyte> x, Pieces<sbyte> w, Pieces<sbyte>? after)
+    /// <param name="startF">Where each place's sum starts.</param>
+    private void Add(ReadOnlySpan<Candidate> candidates, Pieces<byte> x, Pieces<sbyte> w, int* startF)
     {
+        if (candidates.IsEmpty) return;
         if (sums.Length < candidates.Length) sums = new int[Math.Max(candidates.Length, 2 * sums.Length)];
-        sums.AsSpan(0, candidates.Length).Clear();
+        for (var i = 0; i < candidates.Length; i++) sums[i] = startF[candidates[i].Place];
+        // A tile ahead, and no more: a whole piece ahead, rows and weights in use would leave the second-level cache for it.
+        var tile = Math.Min(CandidateSearch.TileFeatures, w.Count);
+        var ahead = new Prefetch(w.At(tile, 0), (long)(w.Count - tile) * weights.Stride, turns: candidates.Length * w.PiecesOfEach);
+        Prefetch.All(w.At(0, 0), tile * w.LengthFrom(0));
         for (var from = 0; from < weights.Stride; from += PieceLength.Rounded)
-        {
-            var next = from + PieceLength.Rounded;
-            var (coming, at) = next < weights.Stride ? (w, next) : (after, 0);
-            Add(candidates, x, w, from, coming is null ? default : new(coming.At(0, at), coming.Count * coming.LengthFrom(at), turns: candidates.Length));
-        }
-    }
-
-    // Row by row: its piece is in the first-level cache, the strip's in the second.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Add(ReadOnlySpan<Candidate> candidates, Pieces<sbyte> x, Pieces<sbyte> w, int from, Prefetch ahead)
-    {
-        var length = w.LengthFrom(from);
-        var first = w.At(0, from);
-        for (var i = 0; i < candidates.Length;)
-        {
-            var row = candidates[i].Row;
-            var alike = 1;
-            while (alike < 4 && i + alike < candidates.Length && candidates[i + alike].Row == row) alike++;
-            var some = kernel.Pairs(x.At(row, from), At(candidates, i), At(candidates, i + Math.Min(1, alike - 1)), At(candidates, i + Math.Min(2, alike - 1)), At(candidates, i + alike - 1), length);
-            for (var j = 0; j < alike; j++) sums[i + j] += some[j];
-            i += alike;
-            ahead.Go(alike);
-        }
-
-        sbyte* At(ReadOnlySpan<Candidate> candidates, int i) => first + candidates[i].Feature % StripFeatures * length;
+            for (var first = 0; first < candidates.Length; first += PairsOfTurn)
+            {
+                var some = candidates.Slice(first, Math.Min(PairsOfTurn, candidates.Length - first));
+                kernel.AddPairs(x.At(0, from), w.At(0, from), w.LengthFrom(from), some, sums.AsSpan(first));
+                ahead.Go(some.Length);
+            }
     }
 }

@@ -48,10 +48,11 @@ internal abstract unsafe class ScreenKernel(string name, int rows, int features,
     /// <param name="tile">[Rows, Features], aligned to 64 bytes; overwritten.</param>
     public abstract void Sum(sbyte* panel, byte* group, int quads, int* startF, int* tile);
 
-    /// <summary>Of a row and four features.</summary>
-    /// <param name="x">Signed; as all here aligned to 64 bytes, and −128 nowhere.</param>
+    /// <summary>Adds to each pair's sum the products of its row and its feature over a piece of the width.</summary>
+    /// <param name="x">[rows, length], <see cref="Offset"/> above their signed values; as all here aligned to 64 bytes.</param>
+    /// <param name="w">[places, length].</param>
     /// <param name="length">A multiple of <see cref="PairLength"/>.</param>
-    public abstract Vector128<int> Pairs(sbyte* x, sbyte* w0, sbyte* w1, sbyte* w2, sbyte* w3, int length);
+    public abstract void AddPairs(byte* x, sbyte* w, int length, ReadOnlySpan<Candidate> pairs, Span<int> sums);
 
     private sealed class NativeKernel() : ScreenKernel("AVX512-VNNI", rows: 12, features: 32, offset: 128)
     {
@@ -60,19 +61,16 @@ internal abstract unsafe class ScreenKernel(string name, int rows, int features,
 
         private static readonly delegate* unmanaged<sbyte*, byte*, int, int*, int*, void> sum = (delegate* unmanaged<sbyte*, byte*, int, int*, int*, void>)Load("driftwatch_screen_vnni512");
 
-        // A tenth of a microsecond: too short for the collector to wait for.
-        private static readonly delegate* unmanaged[SuppressGCTransition]<sbyte*, sbyte*, sbyte*, sbyte*, sbyte*, int, int*, void> pairs =
-            (delegate* unmanaged[SuppressGCTransition]<sbyte*, sbyte*, sbyte*, sbyte*, sbyte*, int, int*, void>)Load("driftwatch_pairs_vnni512");
+        private static readonly delegate* unmanaged<byte*, sbyte*, int, Candidate*, int, int*, void> pairSums = (delegate* unmanaged<byte*, sbyte*, int, Candidate*, int, int*, void>)Load("driftwatch_pairs_vnni512");
 
-        public override bool IsSupported => sum != null && pairs != null;
+        public override bool IsSupported => sum != null && pairSums != null;
 
         public override void Sum(sbyte* panel, byte* group, int quads, int* startF, int* tile) => sum(panel, group, quads, startF, tile);
 
-        public override Vector128<int> Pairs(sbyte* x, sbyte* w0, sbyte* w1, sbyte* w2, sbyte* w3, int length)
+        public override void AddPairs(byte* x, sbyte* w, int length, ReadOnlySpan<Candidate> pairs, Span<int> sums)
         {
-            Vector128<int> sums;
-            pairs(x, w0, w1, w2, w3, length, (int*)&sums);
-            return sums;
+            fixed (Candidate* firstPair = pairs)
+            fixed (int* firstSum = sums) pairSums(x, w, length, firstPair, pairs.Length, firstSum);
         }
 
         private static void* Load(string name) =>
@@ -87,7 +85,7 @@ internal abstract unsafe class ScreenKernel(string name, int rows, int features,
     {
         public override bool IsSupported => AvxVnni.IsSupported;
 
-        public override Vector128<int> Pairs(sbyte* x, sbyte* w0, sbyte* w1, sbyte* w2, sbyte* w3, int length) => PairSums.Whole256(x, w0, w1, w2, w3, length);
+        public override void AddPairs(byte* x, sbyte* w, int length, ReadOnlySpan<Candidate> pairs, Span<int> sums) => PairSums.WholeVnni(x, w, length, pairs, sums);
 
         // 12 sums, 2 weights and 1 input in the 16 registers that this instruction can name.
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -125,7 +123,7 @@ internal abstract unsafe class ScreenKernel(string name, int rows, int features,
     {
         public override bool IsSupported => Avx512BW.IsSupported;
 
-        public override Vector128<int> Pairs(sbyte* x, sbyte* w0, sbyte* w1, sbyte* w2, sbyte* w3, int length) => PairSums.Whole512(x, w0, w1, w2, w3, length);
+        public override void AddPairs(byte* x, sbyte* w, int length, ReadOnlySpan<Candidate> pairs, Span<int> sums) => PairSums.Whole512(x, w, length, pairs, sums);
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public override void Sum(sbyte* panel, byte* group, int quads, int* startF, int* tile)
@@ -153,7 +151,7 @@ internal abstract unsafe class ScreenKernel(string name, int rows, int features,
     {
         public override bool IsSupported => Avx2.IsSupported;
 
-        public override Vector128<int> Pairs(sbyte* x, sbyte* w0, sbyte* w1, sbyte* w2, sbyte* w3, int length) => PairSums.Whole256(x, w0, w1, w2, w3, length);
+        public override void AddPairs(byte* x, sbyte* w, int length, ReadOnlySpan<Candidate> pairs, Span<int> sums) => PairSums.Whole256(x, w, length, pairs, sums);
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public override void Sum(sbyte* panel, byte* group, int quads, int* startF, int* tile)
@@ -185,7 +183,7 @@ internal abstract unsafe class ScreenKernel(string name, int rows, int features,
     {
         public override bool IsSupported => true;
 
-        public override Vector128<int> Pairs(sbyte* x, sbyte* w0, sbyte* w1, sbyte* w2, sbyte* w3, int length) => PairSums.Whole(x, w0, w1, w2, w3, length);
+        public override void AddPairs(byte* x, sbyte* w, int length, ReadOnlySpan<Candidate> pairs, Span<int> sums) => PairSums.Whole(x, w, length, pairs, sums);
 
         public override void Sum(sbyte* panel, byte* group, int quads, int* startF, int* tile)
         {

@@ -101,8 +101,8 @@ internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
         var start = pending.Count;
         foreach (var candidate in refinement.Of(search.Found, strip, rows, kth.ReachR))
         {
-            var (row, feature, _) = candidate;
-            var (upper, lower) = refinement.Ends(candidate, rows);
+            var (row, feature) = (candidate.Row, strip * StripFeatures + candidate.Place);
+            var (upper, lower) = refinement.Ends(candidate, strip, rows);
             if (refinement.IsSilent(upper, row, feature, kth.ReachR)) continue;
             pending.Add(new(row, feature, upper));
             if (topK && lower > 0) kth.Bounds[row].Add(feature, lower);
@@ -132,6 +132,7 @@ internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
                         x[i] = rows.Exact.At(pair.Row, from);
                         // Which comes next time.
                         ref readonly var next = ref some[Math.Min(first + PairSums.PairsOfTurn + i, some.Length - 1)];
+                        Prefetch.All(rows.Exact.At(next.Row, from), sizeof(float) * rows.Exact.LengthFrom(from));
                         Prefetch.All(weights.Exact(next.Feature / StripFeatures).At(next.Feature % StripFeatures, from), sizeof(float) * rows.Exact.LengthFrom(from));
                     }
                     PairSums.Exact(w, x, firstSum + first, Math.Min(PieceLength.Exact, Sae.Width - from));

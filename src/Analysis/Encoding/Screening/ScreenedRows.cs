@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace DriftWatch.Analysis.Encoding.Screening;
@@ -21,7 +20,7 @@ internal sealed unsafe class ScreenedRows(SparseAutoencoder sae, ScreenKernel ke
     private readonly byte[] q = new byte[stride];
     private readonly List<int> outliers = [];
     private Pieces<float> exact = new(0, stride, PieceLength.Exact);
-    private Pieces<sbyte> rounded = new(0, stride, PieceLength.Rounded), rests = new(0, stride, PieceLength.Rounded);
+    private Pieces<byte> rounded = new(0, stride, PieceLength.Rounded), rests = new(0, stride, PieceLength.Rounded);
     private AlignedArray<byte> groups = new(0);
     private float[] outliersRO = [];
     private Quantized[] known = [], knownRests = [];
@@ -38,11 +37,11 @@ internal sealed unsafe class ScreenedRows(SparseAutoencoder sae, ScreenKernel ke
     /// <summary>After normalisation.</summary>
     public Pieces<float> Exact => exact;
 
-    /// <summary>The same 8 bits as in the groups, without the offset.</summary>
-    public Pieces<sbyte> Rounded => rounded;
+    /// <summary>The same 8 bits as in the groups.</summary>
+    public Pieces<byte> Rounded => rounded;
 
-    /// <summary>What those leave, in 8 bits.</summary>
-    public Pieces<sbyte> Rests => rests;
+    /// <summary>What those leave, in 8 bits as well.</summary>
+    public Pieces<byte> Rests => rests;
 
     /// <summary>[Stride / 4, Rows, 4]; what is behind the last row may be anything.</summary>
     public byte* Group(int firstRow) => groups.Start + (long)firstRow * stride;
@@ -117,11 +116,8 @@ internal sealed unsafe class ScreenedRows(SparseAutoencoder sae, ScreenKernel ke
         var quads = (uint*)Group(row / kernel.Rows * kernel.Rows) + row % kernel.Rows;
         fixed (byte* bytes = q)
             for (var quad = 0; quad < stride / 4; quad++) quads[quad * kernel.Rows] = ((uint*)bytes)[quad];
-        Span<sbyte> whole = MemoryMarshal.Cast<byte, sbyte>(q.AsSpan());
-        // A whole number of vectors; what wraps around is what an offset of 128 is.
-        for (var i = 0; i < stride; i += 16) (Vector128.Create<sbyte>(whole.Slice(i, 16)) - Vector128.Create(unchecked((sbyte)kernel.Offset))).CopyTo(whole[i..]);
-        rounded.Write(row, whole);
-        knownRests[row] = known[row].OfRest(restD, q);
-        rests.Write(row, whole);
+        rounded.Write(row, q);
+        knownRests[row] = known[row].OfRest(restD, kernel.Offset - 1, kernel.Offset, q);
+        rests.Write(row, q);
     }
 }

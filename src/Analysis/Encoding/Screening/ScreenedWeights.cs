@@ -21,7 +21,7 @@ internal sealed unsafe class ScreenedWeights
     private readonly Pieces<float>[] exact;
     private readonly Pieces<sbyte>[] rounded, rests;
     private readonly AlignedArray<float> scaleF, normF, roundedNormF, errorF, restScaleF, restNormF, restErrorF;
-    private readonly AlignedArray<int> startF;
+    private readonly AlignedArray<int> startF, restStartF;
 
     public ScreenedWeights(SparseAutoencoder sae, ScreenKernel kernel, int threads)
     {
@@ -32,7 +32,7 @@ internal sealed unsafe class ScreenedWeights
         panels = new((long)padded * Stride);
         (exact, rounded, rests) = (Strips<float>(padded, PieceLength.Exact), Strips<sbyte>(padded, PieceLength.Rounded), Strips<sbyte>(padded, PieceLength.Rounded));
         (scaleF, normF, roundedNormF, errorF, startF) = (new(padded), new(padded), new(padded), new(padded), new(padded));
-        (restScaleF, restNormF, restErrorF) = (new(padded), new(padded), new(padded));
+        (restScaleF, restNormF, restErrorF, restStartF) = (new(padded), new(padded), new(padded), new(padded));
         // One array of columns a thread: untouched memory for every part takes as long as the packing.
         var columnsT = new float[threads][];
         Parts.ForEach(latents, PackedFeatures, threads, (thread, first, taken) => Pack(sae, kernel, first, taken, columnsT[thread] ??= new float[PackedFeatures * Stride]));
@@ -64,6 +64,7 @@ internal sealed unsafe class ScreenedWeights
 
     /// <summary>−Offset · Σ q.</summary>
     public int* Start(int feature) => startF.Start + feature;
+    public int* RestStart(int feature) => restStartF.Start + feature;
 
     private Pieces<T>[] Strips<T>(int padded, int pieceLength) where T : unmanaged
     {
@@ -85,16 +86,22 @@ internal sealed unsafe class ScreenedWeights
             var known = Quantized.Of(column, ScreenKernel.WeightMaximum, 0, q, rest);
             rounded[strip].Write(place, MemoryMarshal.Cast<byte, sbyte>(q));
             (*Scale(feature), *Norm(feature), *RoundedNorm(feature), *Error(feature)) = (known.Scale, known.Norm, known.RoundedNorm, known.Error);
-            var sum = 0;
-            foreach (var some in q) sum += (sbyte)some;
-            *Start(feature) = -kernel.Offset * sum;
+            *Start(feature) = -kernel.Offset * Sum(q);
             var quads = (uint*)Panel(feature / panelFeatures) + feature % panelFeatures;
             fixed (byte* bytes = q)
                 for (var quad = 0; quad < Stride / 4; quad++) quads[quad * panelFeatures] = ((uint*)bytes)[quad];
-            var knownRest = known.OfRest(rest, q);
+            var knownRest = known.OfRest(rest, ScreenKernel.WeightMaximum, 0, q);
             rests[strip].Write(place, MemoryMarshal.Cast<byte, sbyte>(q));
+            *RestStart(feature) = -kernel.Offset * Sum(q);
             (*RestScale(feature), *RestNorm(feature), *RestError(feature)) = (knownRest.Scale, knownRest.RoundedNorm, knownRest.Error);
         }
+    }
+
+    private static int Sum(ReadOnlySpan<byte> q)
+    {
+        var sum = 0;
+        foreach (var some in q) sum += (sbyte)some;
+        return sum;
     }
 
     /// <summary>The weights of some features, one feature's after the other. A line of the cache at a time is written, from rows that are brought near before.</summary>

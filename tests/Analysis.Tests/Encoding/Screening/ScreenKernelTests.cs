@@ -37,16 +37,23 @@ public sealed unsafe class ScreenKernelTests
     {
         var kernel = ScreenKernel.All.Single(kernel => kernel.Name == name);
         var random = new Random(2);
-        foreach (var width in new[] { 64, 192, 2304, ScreenKernel.WidthMaximum })
+        foreach (var width in new[] { 64, 192, 768, ScreenKernel.WidthMaximum })
             foreach (var extreme in new[] { false, true })
             {
-                AlignedArray<sbyte>[] vectors = [.. Enumerable.Range(0, 5).Select(_ => new AlignedArray<sbyte>(width))];
-                for (var v = 0; v < 5; v++)
-                    foreach (ref var some in vectors[v].Span) some = (sbyte)(extreme ? 127 * (v % 2 == 0 ? 1 : -1) : random.Next(-127, 128));
+                const int Rows = 3, Places = 5, Before = 7;
+                int most = kernel.Offset - 1;
+                var (x, w) = (new AlignedArray<byte>(Rows * width), new AlignedArray<sbyte>(Places * width));
+                for (var i = 0; i < Rows * width; i++) x.Span[i] = (byte)(kernel.Offset + (extreme ? most * (i / width % 2 == 0 ? 1 : -1) : random.Next(-most, most + 1)));
+                for (var i = 0; i < Places * width; i++) w.Span[i] = (sbyte)(extreme ? 127 * (i / width % 2 == 0 ? 1 : -1) : random.Next(-127, 128));
+                Candidate[] pairs = [.. Enumerable.Range(0, Rows * Places).Select(i => new Candidate(i / Places, i % Places, 0))];
 
-                var sums = kernel.Pairs(vectors[0].Start, vectors[1].Start, vectors[2].Start, vectors[3].Start, vectors[4].Start, width);
-
-                for (var v = 1; v < 5; v++) Assert.Equal(Enumerable.Range(0, width).Sum(i => (long)vectors[0].Span[i] * vectors[v].Span[i]), sums[v - 1]);
+                for (var count = 0; count <= pairs.Length; count++)
+                {
+                    int[] sums = [.. pairs.Select(_ => Before)];
+                    kernel.AddPairs(x.Start, w.Start, width, pairs.AsSpan(0, count), sums);
+                    for (var i = 0; i < pairs.Length; i++) Assert.Equal(Before + (i < count ? Enumerable.Range(0, width).Sum(j => x.Span[pairs[i].Row * width + j] * w.Span[pairs[i].Place * width + j]) : 0), sums[i]);
+                }
+                GC.KeepAlive((x, w));
             }
     }
 

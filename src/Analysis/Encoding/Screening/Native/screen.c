@@ -42,19 +42,29 @@ static inline __m128i sums_of(__m512i a, __m512i b, __m512i c, __m512i d)
     return _mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1));
 }
 
-/* Sums of x w for a row and four features, all signed and aligned to 64 bytes, length a multiple of 64. One factor has to be unsigned: weights stand 128 too high, and 128 x is subtracted. */
+struct pair { int32_t row, place; float sum; };
+
+/* Adds x w to the sum of each pair: the length bytes of its row and of its place, one vector after the other from x and from w, all aligned to 64 bytes; length a multiple of 64. */
 __attribute__((target("avx512f,avx512vnni"), visibility("default")))
-void driftwatch_pairs_vnni512(const int8_t *x, const int8_t *w0, const int8_t *w1, const int8_t *w2, const int8_t *w3, int32_t length, int32_t *sums)
+void driftwatch_pairs_vnni512(const uint8_t *x, const int8_t *w, int32_t length, const struct pair *pairs, int32_t count, int32_t *sums)
 {
-    const __m512i high = _mm512_set1_epi8(-128);
-    __m512i a = _mm512_setzero_si512(), b = a, c = a, d = a, e = a;
-    for (int32_t i = 0; i < length; i += 64) {
-        const __m512i some = _mm512_load_si512(x + i);
-        a = _mm512_dpbusd_epi32(a, _mm512_xor_si512(_mm512_load_si512(w0 + i), high), some);
-        b = _mm512_dpbusd_epi32(b, _mm512_xor_si512(_mm512_load_si512(w1 + i), high), some);
-        c = _mm512_dpbusd_epi32(c, _mm512_xor_si512(_mm512_load_si512(w2 + i), high), some);
-        d = _mm512_dpbusd_epi32(d, _mm512_xor_si512(_mm512_load_si512(w3 + i), high), some);
-        e = _mm512_dpbusd_epi32(e, high, some);
+    for (int32_t p = 0; p < count; p += 4) {
+        const uint8_t *xs[4];
+        const int8_t *ws[4];
+        for (int32_t i = 0; i < 4; i++) {
+            const struct pair *pair = pairs + (p + i < count ? p + i : count - 1);
+            xs[i] = x + (int64_t)pair->row * length;
+            ws[i] = w + (int64_t)pair->place * length;
+        }
+        __m512i a = _mm512_setzero_si512(), b = a, c = a, d = a;
+        for (int32_t i = 0; i < length; i += 64) {
+            a = _mm512_dpbusd_epi32(a, _mm512_load_si512(xs[0] + i), _mm512_load_si512(ws[0] + i));
+            b = _mm512_dpbusd_epi32(b, _mm512_load_si512(xs[1] + i), _mm512_load_si512(ws[1] + i));
+            c = _mm512_dpbusd_epi32(c, _mm512_load_si512(xs[2] + i), _mm512_load_si512(ws[2] + i));
+            d = _mm512_dpbusd_epi32(d, _mm512_load_si512(xs[3] + i), _mm512_load_si512(ws[3] + i));
+        }
+        int32_t four[4];
+        _mm_storeu_si128((__m128i *)four, sums_of(a, b, c, d));
+        for (int32_t i = 0; i < 4 && p + i < count; i++) sums[p + i] += four[i];
     }
-    _mm_storeu_si128((__m128i *)sums, sums_of(_mm512_sub_epi32(a, e), _mm512_sub_epi32(b, e), _mm512_sub_epi32(c, e), _mm512_sub_epi32(d, e)));
 }
