@@ -10,6 +10,9 @@ internal static unsafe class PairSums
     /// <summary>Exact sums are made for so many pairs at a time.</summary>
     public const int PairsOfTurn = 16;
 
+    // Of the cache, in floats.
+    private const int Line = 16;
+
     /// <summary>Whole numbers of 8 bits (<see cref="ScreenKernel.AddPairs"/>) at 512 bits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Whole512(byte* x, sbyte* w, int length, ReadOnlySpan<Candidate> pairs, Span<int> sums)
@@ -76,9 +79,10 @@ internal static unsafe class PairSums
     }
 
     /// <summary>Of 16 pairs in the order of <see cref="DotProduct"/>: to the bit what every other path makes.</summary>
+    /// <param name="nextW">Those of the next turn, line by line asked for meanwhile: all at once, they would wait for each other.</param>
     /// <remarks>A sum waits for its last addition, so pairs are lanes: four numbers of each are turned on their side. Two registers of sums, that they do not wait either.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Exact(float** w, float** x, float* sums, int length)
+    public static void Exact(float** w, float** x, float** nextW, float** nextX, float* sums, int length)
     {
         var i = 0;
         if (Avx.IsSupported && Fma.IsSupported)
@@ -86,6 +90,12 @@ internal static unsafe class PairSums
             Vector256<float> s = Vector256.Load(sums), t = Vector256.Load(sums + 8);
             for (; i + 4 <= length; i += 4)
             {
+                if (i % Line == 0)
+                    for (var pair = 0; pair < PairsOfTurn; pair++)
+                    {
+                        Sse.Prefetch1(nextW[pair] + i);
+                        Sse.Prefetch1(nextX[pair] + i);
+                    }
                 var (w0, w1, w2, w3) = Turn(w, i);
                 var (x0, x1, x2, x3) = Turn(x, i);
                 s = Fma.MultiplyAdd(x3, w3, Fma.MultiplyAdd(x2, w2, Fma.MultiplyAdd(x1, w1, Fma.MultiplyAdd(x0, w0, s))));

@@ -121,24 +121,27 @@ internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
         if (sums.Length < room) Array.Resize(ref sums, room);
         sums.AsSpan(0, room).Clear();
         float** w = stackalloc float*[PairSums.PairsOfTurn], x = stackalloc float*[PairSums.PairsOfTurn];
+        float** nextW = stackalloc float*[PairSums.PairsOfTurn], nextX = stackalloc float*[PairSums.PairsOfTurn];
         fixed (float* firstSum = sums)
             for (var from = 0; from < Sae.Width; from += PieceLength.Exact)
                 for (var first = 0; first < some.Length; first += PairSums.PairsOfTurn)
                 {
-                    for (var i = 0; i < PairSums.PairsOfTurn; i++)
-                    {
-                        ref readonly var pair = ref some[Math.Min(first + i, some.Length - 1)];
-                        w[i] = weights.Exact(pair.Feature / StripFeatures).At(pair.Feature % StripFeatures, from);
-                        x[i] = rows.Exact.At(pair.Row, from);
-                        // Which comes next time.
-                        ref readonly var next = ref some[Math.Min(first + PairSums.PairsOfTurn + i, some.Length - 1)];
-                        Prefetch.All(rows.Exact.At(next.Row, from), sizeof(float) * rows.Exact.LengthFrom(from));
-                        Prefetch.All(weights.Exact(next.Feature / StripFeatures).At(next.Feature % StripFeatures, from), sizeof(float) * rows.Exact.LengthFrom(from));
-                    }
-                    PairSums.Exact(w, x, firstSum + first, Math.Min(PieceLength.Exact, Sae.Width - from));
+                    PointAt(some, first, from, w, x);
+                    PointAt(some, first + PairSums.PairsOfTurn, from, nextW, nextX);
+                    PairSums.Exact(w, x, nextW, nextX, firstSum + first, Math.Min(PieceLength.Exact, Sae.Width - from));
                 }
         for (var i = 0; i < some.Length; i++) Decide(some[i].Row, some[i].Feature, sums[i], hits[some[i].Row]);
         pending.Clear();
+    }
+
+    private void PointAt(ReadOnlySpan<Pair> pairs, int first, int from, float** w, float** x)
+    {
+        for (var i = 0; i < PairSums.PairsOfTurn; i++)
+        {
+            ref readonly var pair = ref pairs[Math.Min(first + i, pairs.Length - 1)];
+            w[i] = weights.Exact(pair.Feature / StripFeatures).At(pair.Feature % StripFeatures, from);
+            x[i] = rows.Exact.At(pair.Row, from);
+        }
     }
 
     private void DropSurelySmaller()
