@@ -24,6 +24,16 @@ public sealed class ScreenedEncoderTests
     }
 
     [Theory, MemberData(nameof(Kinds))]
+    public void Rows_wider_than_a_piece_are_those_of_the_dense_path(AutoencoderKind kind)
+    {
+        foreach (var width in new[] { PieceLength.Exact, PieceLength.Exact + 1, 2 * PieceLength.Exact + 70 })
+        {
+            var random = new Random(width);
+            SameAsDense(Sparse(random, kind, width, features: 700), SomeAutoencoder.Gaussians(random, Rows * width, 1));
+        }
+    }
+
+    [Theory, MemberData(nameof(Kinds))]
     public void A_few_huge_dimensions_change_nothing(AutoencoderKind kind)
     {
         var random = new Random(4);
@@ -168,9 +178,9 @@ public sealed class ScreenedEncoderTests
         foreach (var threads in new[] { 1, 2, 3, 5 }) SameCodes.Assert(expected, SameCodes.Of(new CpuEncoder(sae, threads, PanelKernel.Best, ScreenKernel.Best ?? ScreenKernel.All[^1]), rowsBD));
     }
 
-    private static SparseAutoencoder Sparse(Random random, AutoencoderKind kind)
+    private static SparseAutoencoder Sparse(Random random, AutoencoderKind kind, int width = Width, int features = Features)
     {
-        var sae = SomeAutoencoder.Of(random, kind, InputNormalization.None, Width, Features);
+        var sae = SomeAutoencoder.Of(random, kind, InputNormalization.None, width, features);
         if (kind is AutoencoderKind.Standard or AutoencoderKind.Gated)
             foreach (ref var bias in sae.EncoderBiasF.AsSpan()) bias -= 2.5f;
         foreach (ref var threshold in sae.ThresholdF.AsSpan()) threshold = 2.5f + 0.1f * threshold;
