@@ -59,9 +59,9 @@ internal readonly record struct Quantized(float Scale, float Norm, float Rounded
 
     /// <summary>What is known of the same vector v as Scale · q and, with the result's scale, so many q of what that left: the error is of both together.</summary>
     /// <param name="rest">As <see cref="Of(ReadOnlySpan{float}, int, int, Span{byte}, Span{float})"/> wrote it.</param>
-    public Quantized OfRest(ReadOnlySpan<float> rest, int most, int offset, Span<byte> q)
+    public Quantized OfRest(ReadOnlySpan<float> rest, int offset, Span<byte> q)
     {
-        var known = Of(rest, most, offset, q);
+        var known = Of(rest, Positive - 1, offset, q);
         // Too small to be bounded: then nothing of it is taken.
         return float.IsPositiveInfinity(known.Error) ? new(0, Error, 0, Error) : known with { Error = known.Error + Error * RestRounding };
     }

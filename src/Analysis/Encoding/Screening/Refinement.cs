@@ -19,7 +19,7 @@ internal sealed unsafe class Refinement(SparseAutoencoder sae, FiringTest test, 
     /// <returns>Those that stay, with sums in which <see cref="Ends(Candidate, int, ScreenedRows)"/> is what they may be wrong by.</returns>
     public Span<Candidate> Of(Span<Candidate> candidates, int strip, ScreenedRows rows, ReadOnlySpan<float> reachR)
     {
-        Add(candidates, rows.Rests, weights.Rounded(strip), weights.Start(strip * StripFeatures));
+        Add(candidates, rows.Rests, ScreenedRows.RestOffset, weights.Rounded(strip), weights.Start(strip * StripFeatures));
         var kept = 0;
         for (var i = 0; i < candidates.Length; i++)
         {
@@ -31,7 +31,7 @@ internal sealed unsafe class Refinement(SparseAutoencoder sae, FiringTest test, 
             if (!IsSilent(upper, row, feature, reachR)) candidates[kept++] = new(row, place, sum);
         }
         candidates = candidates[..kept];
-        Add(candidates, rows.Rounded, weights.Rest(strip), weights.RestStart(strip * StripFeatures));
+        Add(candidates, rows.Rounded, kernel.Offset, weights.Rest(strip), weights.RestStart(strip * StripFeatures));
         for (var i = 0; i < candidates.Length; i++)
         {
             var (row, place, sum) = candidates[i];
@@ -63,12 +63,13 @@ internal sealed unsafe class Refinement(SparseAutoencoder sae, FiringTest test, 
         rows.Norm(row) * *weights.Norm(feature) * (CandidateSearch.Rounding * CandidateSearch.Inflation * (sae.Width + 4 * rows.Outliers.Count + 128)) + CandidateSearch.Underflow;
 
     /// <summary>Sums of x w over the whole width, of which none reaches 65,536 · 127².</summary>
-    /// <param name="startF">Where each place's sum starts.</param>
-    private void Add(ReadOnlySpan<Candidate> candidates, Pieces<byte> x, Pieces<sbyte> w, int* startF)
+    /// <param name="offset">Of the rows: a multiple of the kernel's.</param>
+    /// <param name="startF">Where each place's sum starts with rows of the kernel's offset.</param>
+    private void Add(ReadOnlySpan<Candidate> candidates, Pieces<byte> x, int offset, Pieces<sbyte> w, int* startF)
     {
         if (candidates.IsEmpty) return;
         if (sums.Length < candidates.Length) sums = new int[Math.Max(candidates.Length, 2 * sums.Length)];
-        for (var i = 0; i < candidates.Length; i++) sums[i] = startF[candidates[i].Place];
+        for (var i = 0; i < candidates.Length; i++) sums[i] = startF[candidates[i].Place] * (offset / kernel.Offset);
         // A tile ahead, and no more: a whole piece ahead, rows and weights in use would leave the second-level cache for it.
         var tile = Math.Min(CandidateSearch.TileFeatures, w.Count);
         var ahead = new Prefetch(w.At(tile, 0), (long)(w.Count - tile) * weights.Stride, turns: candidates.Length * w.PiecesOfEach);

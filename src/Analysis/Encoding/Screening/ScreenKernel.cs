@@ -49,7 +49,7 @@ internal abstract unsafe class ScreenKernel(string name, int rows, int features,
     public abstract void Sum(sbyte* panel, byte* group, int quads, int* startF, int* tile);
 
     /// <summary>Adds to each pair's sum the products of its row and its feature over a piece of the width.</summary>
-    /// <param name="x">[rows, length], <see cref="Offset"/> above their signed values; as all here aligned to 64 bytes.</param>
+    /// <param name="x">[rows, length], any bytes; as all here aligned to 64 bytes.</param>
     /// <param name="w">[places, length].</param>
     /// <param name="length">A multiple of <see cref="PairLength"/>.</param>
     public abstract void AddPairs(byte* x, sbyte* w, int length, ReadOnlySpan<Candidate> pairs, Span<int> sums);

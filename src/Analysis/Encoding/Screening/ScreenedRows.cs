@@ -11,6 +11,9 @@ internal sealed unsafe class ScreenedRows(SparseAutoencoder sae, ScreenKernel ke
 {
     public const int OutliersLimit = 32;
 
+    /// <summary>Of <see cref="Rests"/>, as <see cref="ScreenKernel.Offset"/> of the others: whole bytes on every processor, since no group has them.</summary>
+    public const int RestOffset = 128;
+
     // Times the row's root mean square. Normal numbers reach 6 once in 500 million.
     private const float OutlierFrom = 6;
 
@@ -117,7 +120,7 @@ internal sealed unsafe class ScreenedRows(SparseAutoencoder sae, ScreenKernel ke
         fixed (byte* bytes = q)
             for (var quad = 0; quad < stride / 4; quad++) quads[quad * kernel.Rows] = ((uint*)bytes)[quad];
         rounded.Write(row, q);
-        knownRests[row] = known[row].OfRest(restD, kernel.Offset - 1, kernel.Offset, q);
+        knownRests[row] = known[row].OfRest(restD, RestOffset, q);
         rests.Write(row, q);
     }
 }

@@ -90,7 +90,7 @@ internal sealed unsafe class ScreenedWeights
             var quads = (uint*)Panel(feature / panelFeatures) + feature % panelFeatures;
             fixed (byte* bytes = q)
                 for (var quad = 0; quad < Stride / 4; quad++) quads[quad * panelFeatures] = ((uint*)bytes)[quad];
-            var knownRest = known.OfRest(rest, ScreenKernel.WeightMaximum, 0, q);
+            var knownRest = known.OfRest(rest, 0, q);
             rests[strip].Write(place, MemoryMarshal.Cast<byte, sbyte>(q));
             *RestStart(feature) = -kernel.Offset * Sum(q);
             (*RestScale(feature), *RestNorm(feature), *RestError(feature)) = (knownRest.Scale, knownRest.RoundedNorm, knownRest.Error);
