@@ -65,7 +65,7 @@ public sealed unsafe class CpuEncoder : IEncoder
             workers = [.. Enumerable.Range(0, threads).Select(_ => new ScreenedBlockEncoder(sae, test, screen!, weights, kernel))];
             (rowsOfGroup, rowsOfBlockMaximum) = (screen!.Rows, ScreenedBlockEncoder.RowsMaximum);
             // Top-k: parts do not know of each other's largest, so they should not be too small.
-            partsMaximum = Math.Max(1, ScreenedBlockEncoder.StripsOf(sae) / 8);
+            partsMaximum = Math.Max(1, ScreenedBlockEncoder.StripsOf(sae) / 2);
         }
         else
         {
@@ -113,7 +113,7 @@ public sealed unsafe class CpuEncoder : IEncoder
     private void Divide()
     {
         groups = CeilingOf(rowCount, rowsOfGroup);
-        var fewest = CeilingOf(groups, Math.Max(1, rowsOfBlockMaximum / rowsOfGroup));
+        var fewest = CeilingOf(groups, CeilingOf(rowsOfBlockMaximum, rowsOfGroup));
         // Screened blocks are better large: what passes the screen is read from memory once a block. But parts of top-k do not know of each other's largest.
         var few = !screened ? groups < 4 * workers.Length
             : TopKEncoder.Encodes(Dictionary) ? groups < RowsOfTopKMinimum / rowsOfGroup * workers.Length

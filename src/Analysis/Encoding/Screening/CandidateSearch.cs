@@ -31,16 +31,20 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
     private const int StripFeatures = ScreenedWeights.StripFeatures;
     private const int CandidatesOneIn = 5;
     private const int Lanes = 16;
+
+    // No power of 2, by which they would take each other's place in the cache.
+    private const int OutlierStride = StripFeatures + Lanes;
     private const int PassBytes = 512 << 10;
 
     private readonly AlignedArray<int> tile = new(kernel.Rows * kernel.Features);
-    private readonly AlignedArray<float> outlierWeights = new(ScreenedRows.OutliersLimit * StripFeatures);
+    private readonly AlignedArray<float> outlierWeights = new(ScreenedRows.OutliersLimit * OutlierStride);
 
     // As they are found: row · StripFeatures + place in the strip, and the sum.
     private AlignedArray<int> places = new(0);
     private AlignedArray<float> sumsOfPlaces = new(0);
     private Candidate[] sorted = [];
     private int[] startOf = [];
+    private RowBound[] bounds = [];
     private int count;
 
     /// <summary>Tiles of features, in each the order of rows: refining reads weights of a tile from the first-level cache, and rows one after the other.</summary>
@@ -57,6 +61,7 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
             (places, sumsOfPlaces, sorted) = (new(room), new(room), new Candidate[most]);
         }
         count = 0;
+        BoundRows(rows);
         PickOutlierWeights(strip, rows.Outliers);
         var (first, end) = (strip * StripFeatures, Math.Min((strip + 1) * StripFeatures, weights.Panels * kernel.Features));
         // Some panels stay in the second-level cache, and a group of rows is read once for all of them.
@@ -77,11 +82,23 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
         return true;
     }
 
+    private void BoundRows(ScreenedRows rows)
+    {
+        if (bounds.Length < rows.Count) bounds = new RowBound[rows.Count];
+        // The reference's D steps, the outliers' here, and some for what is done once.
+        var roundings = Rounding * (sae.Width + 4 * rows.Outliers.Count + 64);
+        for (var row = 0; row < rows.Count; row++)
+        {
+            ref readonly var known = ref rows.Known(row);
+            bounds[row] = new(known.Scale, known.Error * Inflation, known.Norm * Inflation, rows.Norm(row) * roundings * Inflation);
+        }
+    }
+
     private void PickOutlierWeights(int strip, List<int> outliers)
     {
         var features = weights.Exact(strip);
         for (var o = 0; o < outliers.Count; o++)
-            for (var f = 0; f < features.Count; f++) outlierWeights.Start[o * StripFeatures + f] = features[f, outliers[o]];
+            for (var f = 0; f < features.Count; f++) outlierWeights.Start[o * OutlierStride + f] = features[f, outliers[o]];
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -96,21 +113,21 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
         var bias = Vector512.LoadAligned(test.Bias(feature));
         var gain = Vector512.LoadAligned(test.Gain(0, feature));
         var cut = Vector512.LoadAligned(test.Cut(0, feature));
-        // The reference's D steps, the outliers' here, and some for what is done once.
-        var roundings = Rounding * (sae.Width + 4 * rows.Outliers.Count + 64);
+        var weightsOfOutliers = outlierWeights.Start + feature % StripFeatures;
         for (var i = 0; i < rowCount; i++)
         {
             var row = firstRow + i;
-            ref readonly var known = ref rows.Known(row);
-            var sum = Vector512.ConvertToSingle(Vector512.LoadAligned(sums + i * kernel.Features)) * (scale * known.Scale);
+            ref readonly var bound = ref bounds[row];
+            var sum = Vector512.ConvertToSingle(Vector512.LoadAligned(sums + i * kernel.Features)) * (scale * Vector512.Create(bound.Scale));
             var outliers = rows.OutliersOf(row);
-            for (var o = 0; o < outliers.Length; o++)
-                sum = Vector512.FusedMultiplyAdd(Vector512.Create(outliers[o]), Vector512.LoadAligned(outlierWeights.Start + o * StripFeatures + feature % StripFeatures), sum);
-            var away = rounded * (known.Error * Inflation) + error * (known.Norm * Inflation) + norm * (rows.Norm(row) * roundings * Inflation) + Vector512.Create(Underflow);
+            for (var o = 0; o < outliers.Length; o++) sum = Vector512.FusedMultiplyAdd(Vector512.Create(outliers[o]), Vector512.LoadAligned(weightsOfOutliers + o * OutlierStride), sum);
+            var away = Vector512.FusedMultiplyAdd(rounded, Vector512.Create(bound.Error), Vector512.Create(Underflow));
+            away = Vector512.FusedMultiplyAdd(norm, Vector512.Create(bound.Whole), Vector512.FusedMultiplyAdd(error, Vector512.Create(bound.Norm), away));
             var upper = (sum + away + bias) * gain;
             if (test.Signed) upper = Vector512.Max(Vector512.Abs(upper), Vector512.Abs((sum - away + bias) * gain));
             // Not "greater": what is not a number is not known to be silent. What equals the k-th may win by its place.
-            var silent = Vector512.LessThanOrEqual(upper, reachR.IsEmpty ? cut : Vector512.MaxNative(cut, Vector512.Create(MathF.BitDecrement(reachR[row]))));
+            var silent = Vector512.LessThanOrEqual(upper, cut);
+            if (!reachR.IsEmpty) silent |= Vector512.LessThan(upper, Vector512.Create(reachR[row]));
             var found = Vector512.AndNot(real, silent);
             var place = placeOfLane + Vector512.Create(row * StripFeatures);
             if (Avx512F.IsSupported)
@@ -128,6 +145,9 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
             }
         }
     }
+
+    /// <summary>A row's factors in the bound on what 8 bits lose.</summary>
+    private readonly record struct RowBound(float Scale, float Error, float Norm, float Whole);
 
     private void Sort(int rows)
     {

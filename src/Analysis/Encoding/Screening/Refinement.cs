@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace DriftWatch.Analysis.Encoding.Screening;
 
 /// <summary>Leaves of a strip's candidates those that 16-bit sums cannot tell from firing: hardly more than what fires.</summary>
@@ -49,8 +51,10 @@ internal sealed unsafe class Refinement(SparseAutoencoder sae, FiringTest test, 
         return Ends(sum, away * CandidateSearch.Inflation + Rounded(row, feature, rows), feature);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool IsSilent(float upper, int row, int feature, ReadOnlySpan<float> reachR) => upper <= *test.Cut(0, feature) || !reachR.IsEmpty && upper < reachR[row];
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private (float Upper, float Lower) Ends(float sum, float away, int feature)
     {
         float bias = *test.Bias(feature), gain = *test.Gain(0, feature);
@@ -59,6 +63,7 @@ internal sealed unsafe class Refinement(SparseAutoencoder sae, FiringTest test, 
     }
 
     /// <summary>The reference's D steps, the outliers' of screening, and some for what is done once.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private float Rounded(int row, int feature, ScreenedRows rows) =>
         rows.Norm(row) * *weights.Norm(feature) * (CandidateSearch.Rounding * CandidateSearch.Inflation * (sae.Width + 4 * rows.Outliers.Count + 128)) + CandidateSearch.Underflow;
 

@@ -98,7 +98,6 @@ internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
 
     private void Refine(int strip)
     {
-        var start = pending.Count;
         foreach (var candidate in refinement.Of(search.Found, strip, rows, kth.ReachR))
         {
             var (row, feature) = (candidate.Row, strip * StripFeatures + candidate.Place);
@@ -107,8 +106,6 @@ internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
             pending.Add(new(row, feature, upper));
             if (topK && lower > 0) kth.Bounds[row].Add(feature, lower);
         }
-        // Feature by feature: weights come from memory, and in this order once for all rows.
-        CollectionsMarshal.AsSpan(pending)[start..].Sort((a, b) => a.Feature != b.Feature ? a.Feature - b.Feature : a.Row - b.Row);
     }
 
     /// <summary>Sums what is pending in the one order and decides.</summary>

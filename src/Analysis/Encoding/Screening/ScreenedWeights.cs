@@ -7,7 +7,8 @@ namespace DriftWatch.Analysis.Encoding.Screening;
 /// <remarks>7 bytes a weight, D · F of them: 264 MB for 2,304 → 16,384, 940 MB for 4,096 → 32,768.</remarks>
 internal sealed unsafe class ScreenedWeights
 {
-    public const int StripFeatures = 512;
+    /// <summary>Of so many features at a time the rows' pairs are refined and summed: rows come from far for each strip, so it is long.</summary>
+    public const int StripFeatures = 2048;
 
     /// <summary>In panels, 8 bits and 8 bits more a feature after the other, and exact.</summary>
     public const int BytesPerWeight = 3 + sizeof(float);

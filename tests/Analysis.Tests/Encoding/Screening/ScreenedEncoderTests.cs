@@ -34,6 +34,14 @@ public sealed class ScreenedEncoderTests
     }
 
     [Theory, MemberData(nameof(Kinds))]
+    public void Few_rows_against_parts_of_the_features_are_those_of_the_dense_path(AutoencoderKind kind)
+    {
+        const int Narrow = 70;
+        var random = new Random(13);
+        SameAsDense(Sparse(random, kind, Narrow, 4 * ScreenedWeights.StripFeatures + 50), SomeAutoencoder.Gaussians(random, Rows * Narrow, 1));
+    }
+
+    [Theory, MemberData(nameof(Kinds))]
     public void A_few_huge_dimensions_change_nothing(AutoencoderKind kind)
     {
         var random = new Random(4);
