@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace DriftWatch.Analysis.Encoding;
 
 /// <summary>A row's way into the dictionary's own scale and back: x' = (x − Shift) · Scale.</summary>
@@ -8,6 +10,8 @@ public readonly record struct RowNormalization(float Shift, float Scale, float U
 {
     /// <summary>What SAELens adds to σ before it divides.</summary>
     private const float LayerNormEpsilon = 1e-5f;
+
+    private const int Lanes = 16;
 
     public bool CanEncode => Scale != 0 && float.IsFinite(Scale);
 
@@ -42,9 +46,17 @@ public readonly record struct RowNormalization(float Shift, float Scale, float U
     /// <summary>The encoder's input: normalised, and b_dec subtracted where the dictionary says so.</summary>
     public void Apply(ReadOnlySpan<float> rowD, SparseAutoencoder sae, Span<float> inputD)
     {
-        if (sae.SubtractDecoderBias)
-            for (var i = 0; i < rowD.Length; i++) inputD[i] = (rowD[i] - Shift) * Scale - sae.DecoderBiasD[i];
-        else
-            for (var i = 0; i < rowD.Length; i++) inputD[i] = (rowD[i] - Shift) * Scale;
+        var i = 0;
+        for (; i + Lanes <= rowD.Length; i += Lanes)
+        {
+            var input = (Vector512.Create(rowD.Slice(i, Lanes)) - Vector512.Create(Shift)) * Scale;
+            if (sae.SubtractDecoderBias) input -= Vector512.Create(sae.DecoderBiasD.AsSpan(i, Lanes));
+            input.CopyTo(inputD[i..]);
+        }
+        for (; i < rowD.Length; i++)
+        {
+            var input = (rowD[i] - Shift) * Scale;
+            inputD[i] = sae.SubtractDecoderBias ? input - sae.DecoderBiasD[i] : input;
+        }
     }
 }
