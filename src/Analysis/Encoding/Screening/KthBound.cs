@@ -3,13 +3,17 @@ namespace DriftWatch.Analysis.Encoding.Screening;
 /// <summary>Top-k: what a score has to reach to be among the k largest of its row, as far as is known.</summary>
 /// <remarks>
 /// Sure: k features have been found whose scores are at least that. It rises slowly, so from the second block on a row starts with an expectation, a little less than what nearly all rows of
-/// the last block came to in proportion to their norm. Rows in which fewer than k features reach it are encoded once more without: the result never depends on it.
+/// the last block came to in proportion to their norm. Rows in which fewer than k features reach it are encoded once more with less, if need be once more without: the result never depends on it.
 /// </remarks>
 internal sealed unsafe class KthBound(SparseAutoencoder sae)
 {
     // One row in twenty may be encoded twice; less spread between blocks than this is not worth it.
     private const int MissedOneIn = 20;
     private const float Caution = 0.98f;
+
+    /// <summary>Of what is expected: at first, and of rows that did not come to it. Without any, most features of the first strip are candidates.</summary>
+    public const float ShareFirst = 1;
+    public static ReadOnlySpan<float> SharesAgain => [0.9f, 0];
 
     // Fewer rows say little about the next ones.
     private const int RowsMinimum = 32;
@@ -19,8 +23,8 @@ internal sealed unsafe class KthBound(SparseAutoencoder sae)
     private float[] reachR = [], expectedR = [], perNormR = [];
     private AlignedArray<float> missedRows = new(0);
     private float perNorm;
+    private float share;
     private int count;
-    private bool expects;
 
     /// <summary>Lower bounds of the largest scores of each row.</summary>
     public List<RowHits> Bounds { get; } = [];
@@ -31,9 +35,10 @@ internal sealed unsafe class KthBound(SparseAutoencoder sae)
     /// <summary>So many rows have to be encoded once more.</summary>
     public int Missed => missed.Count;
 
-    public void Begin(int rows, bool expects)
+    /// <param name="share">Of what is expected; 0: of nothing.</param>
+    public void Begin(int rows, float share)
     {
-        (count, this.expects) = (rows, expects);
+        (count, this.share) = (rows, share);
         while (Bounds.Count < rows) Bounds.Add(BlockEncoder.HitsOfRow(sae));
         if (reachR.Length < rows) (reachR, expectedR, perNormR) = (new float[rows], new float[rows], new float[rows]);
         for (var row = 0; row < rows; row++) Bounds[row].Clear();
@@ -43,7 +48,7 @@ internal sealed unsafe class KthBound(SparseAutoencoder sae)
     {
         for (var row = 0; row < count; row++)
         {
-            var expected = expects && perNorm > 0 ? perNorm * rows.Norm(row) : 0;
+            var expected = share * perNorm * rows.Norm(row);
             reachR[row] = expectedR[row] = float.IsFinite(expected) ? expected : 0;
         }
     }
@@ -71,21 +76,22 @@ internal sealed unsafe class KthBound(SparseAutoencoder sae)
             hits[row].Clear();
             reachR[row] = float.PositiveInfinity;
         }
-        if (!expects || count < RowsMinimum) return;
+        if (share < ShareFirst || count < RowsMinimum) return;
         Array.Sort(perNormR, 0, count);
         perNorm = Caution * perNormR[count / MissedOneIn];
     }
 
-    /// <summary>The missed rows side by side, and where their hits go.</summary>
+    /// <summary>The missed rows side by side, and where their hits go. What was given so before may be given again.</summary>
     public List<RowHits> TakeMissed(float* rowsBD, List<RowHits> hits, out float* missedBD)
     {
         if (missedRows.Length < (long)missed.Count * sae.Width) missedRows = new((long)missed.Count * sae.Width);
-        hitsOfMissed.Clear();
         for (var i = 0; i < missed.Count; i++)
         {
             new ReadOnlySpan<float>(rowsBD + (long)missed[i] * sae.Width, sae.Width).CopyTo(new(missedRows.Start + (long)i * sae.Width, sae.Width));
-            hitsOfMissed.Add(hits[missed[i]]);
+            if (hitsOfMissed.Count == i) hitsOfMissed.Add(hits[missed[i]]);
+            else hitsOfMissed[i] = hits[missed[i]];
         }
+        hitsOfMissed.RemoveRange(missed.Count, hitsOfMissed.Count - missed.Count);
         missedBD = missedRows.Start;
         return hitsOfMissed;
     }

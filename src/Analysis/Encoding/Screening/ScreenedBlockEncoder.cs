@@ -65,12 +65,15 @@ internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
             Pass(rowsBD, count, range, hits);
             return;
         }
-        kth.Begin(count, expects: true);
+        kth.Begin(count, KthBound.ShareFirst);
         Pass(rowsBD, count, range, hits);
-        if (kth.Missed == 0) return;
-        var hitsAgain = kth.TakeMissed(rowsBD, hits, out var again);
-        kth.Begin(hitsAgain.Count, expects: false);
-        Pass(again, hitsAgain.Count, range, hitsAgain);
+        foreach (var share in KthBound.SharesAgain)
+        {
+            if (kth.Missed == 0) return;
+            hits = kth.TakeMissed(rowsBD, hits, out rowsBD);
+            kth.Begin(hits.Count, share);
+            Pass(rowsBD, hits.Count, range, hits);
+        }
     }
 
     private void Pass(float* rowsBD, int count, (int First, int End) strips, List<RowHits> hits)
