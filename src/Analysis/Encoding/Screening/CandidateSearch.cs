@@ -50,6 +50,20 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
     /// <summary>Tiles of features, in each the order of rows: refining reads weights of a tile from the first-level cache, and rows one after the other.</summary>
     public Span<Candidate> Found => sorted.AsSpan(0, count);
 
+    /// <summary>For all strips.</summary>
+    public void Begin(ScreenedRows rows)
+    {
+        if (bounds.Length < rows.Count) bounds = new RowBound[rows.Count];
+        // The reference's D steps, the outliers' here, and some for what is done once.
+        var roundings = Rounding * (sae.Width + 4 * rows.Outliers.Count + 64);
+        for (var row = 0; row < rows.Count; row++)
+        {
+            ref readonly var known = ref rows.Known(row);
+            bounds[row] = new(known.Scale, known.Error * Inflation, known.Norm * Inflation, rows.Norm(row) * roundings * Inflation);
+        }
+    }
+
+    /// <param name="rows">As given to <see cref="Begin"/>.</param>
     /// <param name="reachR">Top-k: what each row's score has to reach, or is surely not among the k largest.</param>
     /// <returns>False: there are so many that summing all exactly is faster.</returns>
     public bool Find(int strip, ScreenedRows rows, ReadOnlySpan<float> reachR)
@@ -61,7 +75,6 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
             (places, sumsOfPlaces, sorted) = (new(room), new(room), new Candidate[most]);
         }
         count = 0;
-        BoundRows(rows);
         PickOutlierWeights(strip, rows.Outliers);
         var (first, end) = (strip * StripFeatures, Math.Min((strip + 1) * StripFeatures, weights.Panels * kernel.Features));
         // Some panels stay in the second-level cache, and a group of rows is read once for all of them.
@@ -80,18 +93,6 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
         }
         Sort(rows.Count);
         return true;
-    }
-
-    private void BoundRows(ScreenedRows rows)
-    {
-        if (bounds.Length < rows.Count) bounds = new RowBound[rows.Count];
-        // The reference's D steps, the outliers' here, and some for what is done once.
-        var roundings = Rounding * (sae.Width + 4 * rows.Outliers.Count + 64);
-        for (var row = 0; row < rows.Count; row++)
-        {
-            ref readonly var known = ref rows.Known(row);
-            bounds[row] = new(known.Scale, known.Error * Inflation, known.Norm * Inflation, rows.Norm(row) * roundings * Inflation);
-        }
     }
 
     private void PickOutlierWeights(int strip, List<int> outliers)

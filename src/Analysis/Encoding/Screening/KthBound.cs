@@ -11,9 +11,8 @@ internal sealed unsafe class KthBound(SparseAutoencoder sae)
     private const int MissedOneIn = 20;
     private const float Caution = 0.98f;
 
-    /// <summary>Of what is expected: at first, and of rows that did not come to it. Without any, most features of the first strip are candidates.</summary>
-    public const float ShareFirst = 1;
-    public static ReadOnlySpan<float> SharesAgain => [0.9f, 0];
+    /// <summary>Of what is expected: at first, then of rows that did not come to it, and at last nothing. Without any, most features of the first strip are candidates.</summary>
+    public static ReadOnlySpan<float> Shares => [1, 0.9f, 0];
 
     // Fewer rows say little about the next ones.
     private const int RowsMinimum = 32;
@@ -76,7 +75,7 @@ internal sealed unsafe class KthBound(SparseAutoencoder sae)
             hits[row].Clear();
             reachR[row] = float.PositiveInfinity;
         }
-        if (share < ShareFirst || count < RowsMinimum) return;
+        if (share < 1 || count < RowsMinimum) return;
         Array.Sort(perNormR, 0, count);
         perNorm = Caution * perNormR[count / MissedOneIn];
     }

@@ -10,7 +10,7 @@ namespace DriftWatch.Analysis.Encoding.Screening;
 /// Whole numbers: every kernel's sums are exact, and what screening decides with them is only which exact sums are worth making.
 /// Rows are unsigned, <see cref="Offset"/> above their signed value, since that is what processors multiply; the caller starts each sum at −Offset · Σ weights.
 /// .NET 10 has the 8-bit dot product at 256 bits only (AVX-VNNI: Intel since 2021, AMD since Zen 5), at twice the float32 peak of AVX-512. The one of 512 bits (also on Intel since 2019
-/// and Zen 4) does twice as much again, and what is left to do after it makes up a third of encoding, so it has a native kernel, for which the others stand in.
+/// and Zen 4) does twice as much again, and is half of encoding even so, so it has a native kernel, for which the others stand in.
 /// </remarks>
 internal abstract unsafe class ScreenKernel(string name, int rows, int features, int offset)
 {

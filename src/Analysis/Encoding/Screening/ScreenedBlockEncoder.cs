@@ -65,20 +65,20 @@ internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
             Pass(rowsBD, count, range, hits);
             return;
         }
-        kth.Begin(count, KthBound.ShareFirst);
-        Pass(rowsBD, count, range, hits);
-        foreach (var share in KthBound.SharesAgain)
+        foreach (var share in KthBound.Shares)
         {
+            kth.Begin(count, share);
+            Pass(rowsBD, count, range, hits);
             if (kth.Missed == 0) return;
             hits = kth.TakeMissed(rowsBD, hits, out rowsBD);
-            kth.Begin(hits.Count, share);
-            Pass(rowsBD, hits.Count, range, hits);
+            count = hits.Count;
         }
     }
 
     private void Pass(float* rowsBD, int count, (int First, int End) strips, List<RowHits> hits)
     {
         rows.Take(rowsBD, count);
+        search.Begin(rows);
         if (topK) kth.Expect(rows);
         densePacked = false;
         var denseStrips = 0;
