@@ -81,9 +81,22 @@ public sealed record ModelPlan
 }
 
 /// <summary>What the operator's folder says, loaded and checked.</summary>
-/// <param name="Hash">SHA-256 of <paramref name="Content"/>; windows name it.</param>
-/// <param name="Content">Everything that decides findings, as canonical JSON: rules and options in force, hashes of weights.</param>
-public sealed record Catalog(string Hash, string Content, ImmutableArray<ModelPlan> Models)
+public sealed record Catalog
 {
+    private readonly Task<string> content;
+
+    /// <param name="content">May still be in the making: it waits for the hashes of weights.</param>
+    public Catalog(Task<string> content, ImmutableArray<ModelPlan> models) => (this.content, Models) = (content, models);
+
+    public Catalog(string hash, string content, ImmutableArray<ModelPlan> models) : this(Task.FromResult(content), models) => Hash = hash;
+
+    public ImmutableArray<ModelPlan> Models { get; init; }
+
+    /// <summary>Everything that decides findings, as canonical JSON: rules and options in force, hashes of weights.</summary>
+    public string Content => content.GetAwaiter().GetResult();
+
+    /// <summary>SHA-256 of <see cref="Content"/>; windows name it.</summary>
+    public string Hash { get => field ??= Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(Content))); init; }
+
     public ModelPlan? PlanFor(MonitorId monitor) => Models.FirstOrDefault(plan => plan.Model == monitor.Model && plan.Hook == monitor.Hook);
 }

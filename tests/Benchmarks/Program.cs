@@ -26,6 +26,9 @@ switch (args)
 #endif
     case ["ingest", .. var rest]:
         return await IngestBenchmark.RunAsync(rest);
+    case ["start", "read", var path]:
+        StartBenchmark.Read(path);
+        return 0;
     case ["start"]:
         return await StartBenchmark.RunAsync(2304, 16_384);
     case ["soak", .. var rest]:

@@ -63,6 +63,7 @@ public sealed unsafe class CpuEncoder : IEncoder
         if (screened)
         {
             var weights = new ScreenedWeights(sae, screen!, threads);
+            Ready = weights.Packing;
             workers = [.. Enumerable.Range(0, threads).Select(_ => new ScreenedBlockEncoder(sae, test, screen!, weights, kernel))];
             (rowsOfGroup, rowsOfBlockMaximum) = (screen!.Rows, ScreenedBlockEncoder.RowsMaximum);
             // Top-k: parts do not know of each other's largest, so they should not be too small.
@@ -72,6 +73,7 @@ public sealed unsafe class CpuEncoder : IEncoder
         {
             var weights = new PackedWeights(sae.EncoderDF, sae, kernel.Features);
             var gates = test.Gates ? new PackedWeights(sae.GluEncoderDF, sae, kernel.Features) : null;
+            Ready = gates is null ? weights.Packing : Task.WhenAll(weights.Packing, gates.Packing);
             workers = [.. Enumerable.Range(0, threads).Select(_ => new DenseBlockEncoder(sae, test, kernel, weights, gates))];
             (rowsOfGroup, rowsOfBlockMaximum) = (kernel.Rows, Math.Min(BlockRowsMaximum, BlockBytes / (sae.Width * sizeof(float))));
             partsMaximum = weights.Panels;
@@ -91,10 +93,12 @@ public sealed unsafe class CpuEncoder : IEncoder
 
     public SparseAutoencoder Dictionary { get; }
     public string Description { get; }
+    public Task Ready { get; }
     public int Threads => workers.Length;
 
     public void Encode(ReadOnlySpan<float> rowsBD, SparseCodes codes)
     {
+        Ready.GetAwaiter().GetResult();
         codes.Clear();
         rowCount = rowsBD.Length / Dictionary.Width;
         Divide();

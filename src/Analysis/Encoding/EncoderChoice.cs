@@ -66,6 +66,7 @@ internal sealed class FallbackEncoder(IEncoder encoder, string because) : IEncod
 {
     public SparseAutoencoder Dictionary => encoder.Dictionary;
     public string Description => encoder.Description;
+    public Task Ready => encoder.Ready;
     public EncoderStatus Status => encoder.Status with { Fallback = because };
     public int Threads => encoder.Threads;
     public bool RowsAreIndependent => encoder.RowsAreIndependent;

@@ -8,6 +8,9 @@ public interface IEncoder
     /// <summary>What does the work, for the log: <c>cpu (Vector512, 2 threads)</c>.</summary>
     string Description { get; }
 
+    /// <summary>Done when what it makes of the dictionary is made; to encode waits for it.</summary>
+    Task Ready => Task.CompletedTask;
+
     EncoderStatus Status => EncoderStatus.Processor;
 
     /// <summary>Of the processor, for what is to be done with its rows.</summary>

@@ -15,17 +15,24 @@ internal sealed unsafe class PackedWeights
         this.panelFeatures = panelFeatures;
         Panels = (sae.Latents + panelFeatures - 1) / panelFeatures;
         panelsPDN = new((long)Panels * panelFeatures * width);
-
-        for (var panel = 0; panel < Panels; panel++)
-        {
-            var first = panel * panelFeatures;
-            var taken = Math.Min(panelFeatures, sae.Latents - first);
-            for (var i = 0; i < width; i++)
-                weightsDL.AsSpan(i * sae.Latents + first, taken).CopyTo(new Span<float>(Panel(panel) + (long)i * panelFeatures, taken));
-        }
+        Packing = Task.Run(() => Pack(weightsDL, sae.Latents));
     }
 
     public int Panels { get; }
 
+    /// <summary>Until it is done they are not all there.</summary>
+    public Task Packing { get; }
+
     public float* Panel(int panel) => panelsPDN.Start + (long)panel * panelFeatures * width;
+
+    private void Pack(float[] weightsDL, int latents)
+    {
+        for (var panel = 0; panel < Panels; panel++)
+        {
+            var first = panel * panelFeatures;
+            var taken = Math.Min(panelFeatures, latents - first);
+            for (var i = 0; i < width; i++)
+                weightsDL.AsSpan(i * latents + first, taken).CopyTo(new Span<float>(Panel(panel) + (long)i * panelFeatures, taken));
+        }
+    }
 }

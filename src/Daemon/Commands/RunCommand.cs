@@ -26,7 +26,10 @@ public static class RunCommand
         if (settings.IsReader) log.LogInformation("Reading only (role: reader): watchers write {Log}", Alerts.EventLog.EventLogAddress.Shown(settings.Log));
         else EncoderWatch.LogFallbacks(log, settings.Encoder, catalog);
         foreach (var plan in settings.IsReader ? [] : catalog.Models)
+        {
+            await plan.Encoder.Ready;
             log.LogInformation("Watching {Model} at {Hook} in {Space}: {Encoder}, {Hazards} hazards, baseline from {Baseline}", plan.Model, plan.Hook, plan.Space.Id, plan.Encoder.Description, plan.Hazards.Length, plan.Baseline.From);
+        }
         await app.StartAsync(stopping);
         if (!settings.Http.Off) log.LogInformation("Listening on {Scheme}://{Address}", settings.Http.Scheme, settings.Http.Listen);
         await app.WaitForShutdownAsync(stopping);

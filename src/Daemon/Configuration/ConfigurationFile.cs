@@ -1,8 +1,4 @@
 using System.Collections.Immutable;
-using System.Security.Cryptography;
-using System.Text;
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using DriftWatch.Alerts;
 using DriftWatch.Analysis;
 using DriftWatch.Analysis.Activations;
@@ -149,8 +145,7 @@ public sealed class ConfigurationFile
         var spaces = ReadSpaces(settings);
         var hazards = ReadHazards(spaces);
         var models = ReadModels(settings, spaces, hazards, windows, detection);
-        var content = CatalogContent.Of(spaces.Values, models, windows, detection);
-        return new(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(content))), content, models);
+        return new(Task.Run(() => CatalogContent.Of(spaces.Values, models, windows, detection)), models);
     }
 
     private WindowOptions ReadWindows(YamlSection file)

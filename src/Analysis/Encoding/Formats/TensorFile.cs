@@ -71,7 +71,7 @@ public abstract class TensorFile : IDisposable
     {
         if (tensor.Count > Array.MaxLength) throw new MalformedException("tensor", $"the tensor {tensor} has {tensor.Count} numbers; at most {Array.MaxLength} are supported");
         using var storage = new NumberStream(OpenStorage(tensor), tensor);
-        var values = new float[tensor.Count];
+        var values = HugePages.Array((int)tensor.Count);
         StridedCopy.Read(storage, tensor, targetStrides, values);
         storage.SkipTo(tensor.StorageLength);
         return values;

@@ -34,7 +34,7 @@ public sealed class WeightTensors : TensorFile
     {
         var count = tensor.Bytes / SizeOf(tensor);
         if (count > Array.MaxLength) throw new MalformedException("tensor", $"the tensor {tensor} has {count} numbers; at most {Array.MaxLength} are supported");
-        var values = GC.AllocateUninitializedArray<float>((int)count);
+        var values = HugePages.Array((int)count);
         // A large file in the system's cache comes as fast as processors copy it.
         if (file is not null) Parts.OfNumbers(values.Length, (first, length) => Read(tensor, first, values.AsSpan(first, length)));
         else Read(tensor, 0, values);

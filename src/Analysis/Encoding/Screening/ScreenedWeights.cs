@@ -36,12 +36,15 @@ internal sealed unsafe class ScreenedWeights
         (restScaleF, restNormF, restErrorF, restStartF) = (new(padded), new(padded), new(padded), new(padded));
         // One array of columns a thread: untouched memory for every part takes as long as the packing.
         var columnsT = new float[threads][];
-        Parts.ForEach(latents, PackedFeatures, threads, (thread, first, taken) => Pack(sae, kernel, first, taken, columnsT[thread] ??= new float[PackedFeatures * Stride]));
+        Packing = Task.Run(() => Parts.ForEach(latents, PackedFeatures, threads, (thread, first, taken) => Pack(sae, kernel, first, taken, columnsT[thread] ??= new float[PackedFeatures * Stride])));
     }
 
     /// <summary>D and the zeros behind it, to a multiple of 64.</summary>
     public int Stride { get; }
     public int Panels { get; }
+
+    /// <summary>Until it is done they are not all there.</summary>
+    public Task Packing { get; }
 
     /// <summary>[Stride / 4, N, 4].</summary>
     public sbyte* Panel(int panel) => panels.Start + (long)panel * panelFeatures * Stride;
