@@ -31,11 +31,7 @@ internal static class HistoryBenchmark
             }
             Console.WriteLine($"log: {Size(file)} MiB");
             foreach (var name in new[] { "start-without", "start-with", "register-without", "register-with", "rebuild", "ask", "ask" })
-            {
-                using var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [typeof(HistoryBenchmark).Assembly.Location, "history", "step", name, folder]))!;
-                await process.WaitForExitAsync();
-                if (process.ExitCode != 0) return process.ExitCode;
-            }
+                Console.Write(await OwnProcess.RunAsync("history", "step", name, folder));
             Console.WriteLine($"projections: {Size(Path.Combine(folder, "projections.db"))} MiB");
             return 0;
         }

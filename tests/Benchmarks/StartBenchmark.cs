@@ -111,8 +111,7 @@ internal static partial class StartBenchmark
 
     private static async Task<(double Read, double Hash)> ReadAsync(string path)
     {
-        using var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [typeof(StartBenchmark).Assembly.Location, "start", "read", path]) { UseShellExecute = false, RedirectStandardOutput = true })!;
-        var seconds = (await process.StandardOutput.ReadToEndAsync()).Split('\n');
+        var seconds = (await OwnProcess.RunAsync("start", "read", path)).Split('\n');
         return (double.Parse(seconds[0], CultureInfo.InvariantCulture), double.Parse(seconds[1], CultureInfo.InvariantCulture));
     }
 

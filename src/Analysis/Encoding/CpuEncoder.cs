@@ -75,7 +75,7 @@ public sealed unsafe class CpuEncoder : IEncoder
             var gates = test.Gates ? new PackedWeights(sae.GluEncoderDF, sae, kernel.Features) : null;
             Ready = gates is null ? weights.Packing : Task.WhenAll(weights.Packing, gates.Packing);
             workers = [.. Enumerable.Range(0, threads).Select(_ => new DenseBlockEncoder(sae, test, kernel, weights, gates))];
-            (rowsOfGroup, rowsOfBlockMaximum) = (kernel.Rows, Math.Min(BlockRowsMaximum, BlockBytes / (sae.Width * sizeof(float))));
+            (rowsOfGroup, rowsOfBlockMaximum) = (kernel.Rows, Math.Clamp(BlockBytes / (sae.Width * sizeof(float)), 1, BlockRowsMaximum));
             partsMaximum = weights.Panels;
         }
         merged = BlockEncoder.HitsOfRow(sae);

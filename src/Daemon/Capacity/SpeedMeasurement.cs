@@ -63,6 +63,7 @@ public sealed class SpeedMeasurement(int width, int features, int l0, int bytesP
     private double Encoding(IEncoder encoder, int threads, float[] rowsBD, SparseCodes codes)
     {
         Encoder = encoder.Description;
+        encoder.Ready.GetAwaiter().GetResult();
         var (began, before) = (Stopwatch.GetTimestamp(), Environment.CpuUsage.TotalTime);
         var rate = RowsPerSecond(EncodingOf(encoder, rowsBD, codes), rows);
         CoresHeld = Math.Min(1, (Environment.CpuUsage.TotalTime - before) / Stopwatch.GetElapsedTime(began) / threads);

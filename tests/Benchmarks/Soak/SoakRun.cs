@@ -11,6 +11,8 @@ internal sealed class SoakRun(string name, TimeSpan time, RealKafka kafka, TempF
     /// <summary>So much is sent ahead: some 340 MB.</summary>
     private const long RowsAhead = 400_000;
 
+    private const double MiB = 1 << 20;
+
     private static readonly TimeSpan look = TimeSpan.FromSeconds(1), patience = TimeSpan.FromMinutes(5);
 
     private readonly List<Look> looks = [];
@@ -52,7 +54,7 @@ internal sealed class SoakRun(string name, TimeSpan time, RealKafka kafka, TempF
     [
         .. looks.Where(entry => entry.Rows > 0).GroupBy(entry => (int)(entry.At / time * parts)).Where(part => part.Key < parts && part.Count() > 1).Select(part => new SoakPart(
             part.Key,
-            (part.Last().Rows - part.First().Rows) / (part.Last().At - part.First().At).TotalSeconds, part.Min(entry => entry.Behind), part.Max(entry => entry.Resident) / 1048576.0)),
+            (part.Last().Rows - part.First().Rows) / (part.Last().At - part.First().At).TotalSeconds, part.Min(entry => entry.Behind), Median.Of(part.Select(entry => entry.Resident / MiB)), part.Max(entry => entry.Resident) / MiB)),
     ];
 
     private async Task WatchAsync(WatchedDaemon daemon, SoakTraffic traffic, Stopwatch clock, CancellationToken sent)
@@ -95,5 +97,6 @@ internal sealed class SoakRun(string name, TimeSpan time, RealKafka kafka, TempF
 /// <param name="Number">From 0.</param>
 /// <param name="Speed">Rows a second.</param>
 /// <param name="Behind">Rows, at least.</param>
-/// <param name="Resident">MiB, at most.</param>
-internal sealed record SoakPart(int Number, double Speed, long Behind, double Resident);
+/// <param name="Resident">MiB, half of the time less.</param>
+/// <param name="ResidentMost">MiB.</param>
+internal sealed record SoakPart(int Number, double Speed, long Behind, double Resident, double ResidentMost);

@@ -8,6 +8,9 @@ namespace DriftWatch.Analysis.Encoding.Formats;
 /// <summary>Opens a dictionary of any format that is known here; refuses what it would compute wrongly.</summary>
 public static class DictionaryReader
 {
+    // Bytes of a span are counted in 32 bits, and a dictionary may have 4 GB of weights.
+    private const int HashedTogether = 1 << 26;
+
     // Every format of the field has one line here.
     private static readonly IDictionaryFormat[] formats =
     [
@@ -80,7 +83,7 @@ public static class DictionaryReader
         hash.AppendData(System.Text.Encoding.UTF8.GetBytes(
             $"{sae.Kind}|{sae.Width}|{sae.Features}|{sae.K}|{sae.RescaleByDecoderNorm}|{sae.SubtractDecoderBias}|{sae.Normalization}|{BitConverter.SingleToInt32Bits(sae.InputScale)}|{Rest(sae)}"));
         foreach (var values in new[] { sae.EncoderDF, sae.DecoderFD, sae.EncoderBiasF, sae.DecoderBiasD, sae.ThresholdF, sae.MagnitudeScaleF, sae.MagnitudeBiasF, sae.GluEncoderDF, sae.GluBiasF, sae.SkipDO })
-            hash.AppendData(MemoryMarshal.AsBytes<float>(values));
+            for (var first = 0; first < values.Length; first += HashedTogether) hash.AppendData(MemoryMarshal.AsBytes<float>(values.AsSpan(first, Math.Min(HashedTogether, values.Length - first))));
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 

@@ -68,12 +68,13 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
     /// <returns>False: there are so many that summing all exactly is faster.</returns>
     public bool Find(int strip, ScreenedRows rows, ReadOnlySpan<float> reachR)
     {
-        var most = Math.Max(rows.Count * (StripFeatures / CandidatesOneIn), StripFeatures);
+        var most = Most(StripFeatures);
         if (sorted.Length < most)
         {
             var room = most + kernel.Rows * StripFeatures + Lanes;
             (places, sumsOfPlaces, sorted) = (new(room), new(room), new Candidate[most]);
         }
+        most = Most(Math.Min(StripFeatures, sae.Latents - strip * StripFeatures));
         count = 0;
         PickOutlierWeights(strip, rows.Outliers);
         var (first, end) = (strip * StripFeatures, Math.Min((strip + 1) * StripFeatures, weights.Panels * kernel.Features));
@@ -93,6 +94,8 @@ internal sealed unsafe class CandidateSearch(SparseAutoencoder sae, FiringTest t
         }
         Sort(rows.Count);
         return true;
+
+        int Most(int features) => Math.Max(rows.Count * (features / CandidatesOneIn), features);
     }
 
     private void PickOutlierWeights(int strip, List<int> outliers)

@@ -7,7 +7,7 @@ namespace DriftWatch.Analysis.Encoding.Screening;
 /// </remarks>
 internal sealed unsafe class KthBound(SparseAutoencoder sae)
 {
-    // One row in twenty may be encoded twice; less spread between blocks than this is not worth it.
+    // One row in twenty may be encoded again; less spread between blocks than this is not worth it.
     private const int MissedOneIn = 20;
     private const float Caution = 0.98f;
 
@@ -34,10 +34,13 @@ internal sealed unsafe class KthBound(SparseAutoencoder sae)
     /// <summary>So many rows have to be encoded once more.</summary>
     public int Missed => missed.Count;
 
+    /// <summary>Is anything known of the rows before the first strip?</summary>
+    public bool Expects { get; private set; }
+
     /// <param name="share">Of what is expected; 0: of nothing.</param>
     public void Begin(int rows, float share)
     {
-        (count, this.share) = (rows, share);
+        (count, this.share, Expects) = (rows, share, share * perNorm > 0);
         while (Bounds.Count < rows) Bounds.Add(BlockEncoder.HitsOfRow(sae));
         if (reachR.Length < rows) (reachR, expectedR, perNormR) = (new float[rows], new float[rows], new float[rows]);
         for (var row = 0; row < rows; row++) Bounds[row].Clear();

@@ -9,7 +9,8 @@ namespace DriftWatch.Analysis.Encoding.Screening;
 /// <remarks>Norms are sums in float32 and made larger by a thousandth, which is more than these roundings can take away: 65,536 terms in 16 lanes lose 2.5·10⁻⁴.</remarks>
 internal readonly record struct Quantized(float Scale, float Norm, float RoundedNorm, float Error)
 {
-    private const float LargestMinimum = 1e-25f, LargestMaximum = 1e25f;
+    // No sum of 65,536 products of two such vectors' numbers overflows on its way: the reference's may not become infinite where the 8-bit one is far below.
+    private const float LargestMinimum = 1e-25f, LargestMaximum = 1e16f;
     private const float Inflation = 1.001f;
     private const int Positive = 128;
 

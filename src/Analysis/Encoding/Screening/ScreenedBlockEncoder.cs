@@ -14,7 +14,7 @@ internal readonly record struct Pair(int Row, int Feature, float Upper);
 /// </remarks>
 internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
 {
-    /// <summary>Weights are read from memory once for so many rows.</summary>
+    /// <summary>Weights are read from memory once for so many rows, and what fills up their last group.</summary>
     public const int RowsMaximum = 1024;
 
     private const int StripFeatures = ScreenedWeights.StripFeatures;
@@ -60,22 +60,24 @@ internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
     {
         var strips = StripsOf(Sae);
         var range = ((int)((long)part * strips / parts), (int)((long)(part + 1) * strips / parts));
+        var screens = unscreened == 0;
+        if (!screens) unscreened--;
         if (!topK)
         {
-            Pass(rowsBD, count, range, hits);
+            Pass(rowsBD, count, range, screens, hits);
             return;
         }
         foreach (var share in KthBound.Shares)
         {
-            kth.Begin(count, share);
-            Pass(rowsBD, count, range, hits);
+            kth.Begin(count, screens ? share : 0);
+            Pass(rowsBD, count, range, screens, hits);
             if (kth.Missed == 0) return;
             hits = kth.TakeMissed(rowsBD, hits, out rowsBD);
             count = hits.Count;
         }
     }
 
-    private void Pass(float* rowsBD, int count, (int First, int End) strips, List<RowHits> hits)
+    private void Pass(float* rowsBD, int count, (int First, int End) strips, bool screens, List<RowHits> hits)
     {
         rows.Take(rowsBD, count);
         search.Begin(rows);
@@ -84,7 +86,7 @@ internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
         var denseStrips = 0;
         for (var strip = strips.First; strip < strips.End; strip++)
         {
-            if (unscreened == 0 && search.Find(strip, rows, kth.ReachR)) Refine(strip);
+            if (screens && search.Find(strip, rows, kth.ReachR)) Refine(strip);
             else
             {
                 denseStrips++;
@@ -96,7 +98,8 @@ internal sealed unsafe class ScreenedBlockEncoder : BlockEncoder
         }
         if (topK) kth.FindMissed(rows, hits);
         Settle(hits);
-        unscreened = unscreened > 0 ? unscreened - 1 : denseStrips > (strips.End - strips.First) / 2 ? BlocksUnscreened : 0;
+        // Top-k that expects nothing has most of its first strip for candidates: that says nothing of other blocks.
+        if (screens && denseStrips - (topK && !kth.Expects ? 1 : 0) > (strips.End - strips.First) / 2) unscreened = BlocksUnscreened;
     }
 
     private void Refine(int strip)

@@ -11,7 +11,7 @@ public sealed class QuantizedTests
     public void Norms_and_errors_are_no_less_than_they_are_and_hardly_more(int most, int offset)
     {
         foreach (var seed in Enumerable.Range(1, 20))
-            foreach (var scale in new[] { 1e-24, 1e-9, 1, 1e22 })
+            foreach (var scale in new[] { 1e-24, 1e-9, 1, 1e13 })
             {
                 var random = new Random(seed);
                 var v = SomeAutoencoder.Gaussians(random, 16 * (1 + random.Next(60)), scale);
@@ -36,7 +36,7 @@ public sealed class QuantizedTests
     public void What_8_bits_leave_is_taken_by_8_more_and_the_error_is_of_both(int most, int offset)
     {
         foreach (var seed in Enumerable.Range(1, 20))
-            foreach (var scale in new[] { 1e-20, 1e-9, 1, 1e22 })
+            foreach (var scale in new[] { 1e-20, 1e-9, 1, 1e13 })
             {
                 var random = new Random(seed);
                 var v = SomeAutoencoder.Gaussians(random, 16 * (1 + random.Next(60)), scale);
@@ -69,7 +69,7 @@ public sealed class QuantizedTests
     [Theory]
     [InlineData(float.NaN)]
     [InlineData(float.PositiveInfinity)]
-    [InlineData(1e26f)]
+    [InlineData(1e17f)]
     [InlineData(1e-26f)]
     [InlineData(1e-44f)]
     public void What_cannot_be_bounded_in_float32_is_not_screened(float largest)

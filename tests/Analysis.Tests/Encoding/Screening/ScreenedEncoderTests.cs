@@ -60,7 +60,7 @@ public sealed class ScreenedEncoderTests
     {
         var random = new Random(5);
         var sae = Sparse(random, kind);
-        float[] sizes = [0, 1e-44f, 1e-30f, 1e-24f, 1e-12f, 1, 1, 1e6f, 1e18f, 1e24f, 1e30f];
+        float[] sizes = [0, 1e-44f, 1e-30f, 1e-24f, 1e-12f, 1, 1, 1e6f, 1e15f, 1e18f, 1e24f, 1e30f];
         var rowsBD = SomeAutoencoder.Gaussians(random, Rows * Width, 1);
         for (var row = 0; row < Rows; row++)
             foreach (ref var x in rowsBD.AsSpan(row * Width, Width)) x *= sizes[row % sizes.Length];
@@ -70,6 +70,17 @@ public sealed class ScreenedEncoderTests
             for (var i = 0; i < Width; i++) sae.EncoderDF[i * Features + f] *= size;
         }
         SameAsDense(sae, rowsBD);
+    }
+
+    [Fact]
+    public void A_sum_that_overflows_on_its_way_fires_though_its_end_would_be_far_below()
+    {
+        var sae = Sparse(new Random(14), AutoencoderKind.JumpReLU) with { SubtractDecoderBias = false, EncoderBiasF = new float[Features], ThresholdF = new float[Features] };
+        for (var i = 0; i < Width; i++) sae.EncoderDF.AsSpan(i * Features, Features).Fill(i < 4 ? 1.2e19f : -1.2e19f);
+        var rowD = new float[Width];
+        rowD.AsSpan().Fill(1e19f);
+
+        foreach (var screen in Screens) Assert.Equal(Features, SameCodes.Of(new CpuEncoder(sae, 1, PanelKernel.Best, screen), rowD).Count);
     }
 
     [Fact]
@@ -131,7 +142,8 @@ public sealed class ScreenedEncoderTests
     public void Where_most_features_fire_the_dense_way_is_taken_and_screening_tried_again_later()
     {
         var random = new Random(8);
-        var sae = Sparse(random, AutoencoderKind.JumpReLU) with { ThresholdF = new float[Features] };
+        var sae = Sparse(random, AutoencoderKind.JumpReLU, features: 2 * ScreenedWeights.StripFeatures);
+        sae = sae with { ThresholdF = new float[sae.Features] };
         var encoder = new CpuEncoder(sae, 1, PanelKernel.Best, ScreenKernel.All[^1]);
         var codes = new SparseCodes();
         for (var call = 0; call < 20; call++)
