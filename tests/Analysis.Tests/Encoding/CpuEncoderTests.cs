@@ -262,6 +262,14 @@ public sealed class CpuEncoderTests
     }
 
     [Fact]
+    public void A_row_longer_than_a_block_is_encoded()
+    {
+        const int Width = 524_289;
+        var random = new Random(15);
+        SameAsReference(SomeAutoencoder.Of(random, AutoencoderKind.Standard, InputNormalization.None, Width, features: 3), SomeAutoencoder.Gaussians(random, 2 * Width, 1));
+    }
+
+    [Fact]
     public void What_has_no_fast_path_is_told_apart_and_gets_the_reference()
     {
         var pursuit = SomeAutoencoder.Of(new Random(1), AutoencoderKind.MatchingPursuit, InputNormalization.None, width: 3, features: 5);
