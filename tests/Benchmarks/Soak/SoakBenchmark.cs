@@ -61,8 +61,7 @@ internal static class SoakBenchmark
             yield break;
         }
         var (before, after) = (parts.Where(part => part.Number is >= 1 and <= 3).ToArray(), parts.TakeLast(3).ToArray());
-        // What grows, grows between collections as well; the most of a part is how late one of them came, which differs by two fifths from part to part.
-        var memory = after.Average(part => part.Resident) / before.Average(part => part.Resident);
+        var memory = after.Max(part => part.ResidentMost) / before.Max(part => part.ResidentMost);
         var speed = after.Average(part => part.Speed);
         var (speedBefore, speedFresh) = (before.Average(part => part.Speed), fresh[^1].Speed);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"The last three parts beside the second to fourth: {speed / speedBefore:0.00} times the speed, {memory:0.00} times the memory; {speed / speedFresh:0.00} times the speed of a fresh daemon right after ({speedFresh:N0} rows/s)."));
