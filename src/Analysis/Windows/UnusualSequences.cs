@@ -32,30 +32,66 @@ public sealed record UnusualSequences(long Sequences, ImmutableArray<FiringCount
 }
 
 /// <summary>Which features fired in each sequence of an open window, and how often; bounded, so that a long window does not fill the memory.</summary>
+/// <remarks>As varints in small blocks: every open window has one, and one array that doubles is garbage of four times the size, which stays until a full collection.</remarks>
 public sealed class SequenceFirings
 {
-    /// <summary>8 MiB: some 5,000 sequences of 200 different features. Later ones are in all counts and cannot be among the unusual ones.</summary>
+    /// <summary>Some 5,000 sequences of 200 different features, 4 MiB. Later ones are in all counts and cannot be among the unusual ones.</summary>
     private const int FiringsMaximum = 1 << 20;
 
+    private const int BlockBytes = 1 << 14, FiringBytesMaximum = 2 * 5;
+
     private readonly List<int> starts = [0];
-    private readonly List<(int Feature, int Count)> firings = [];
+    private readonly List<byte[]> blocks = [];
+    private int firings, end;
     private bool full;
 
     public int Count => starts.Count - 1;
 
-    public ReadOnlySpan<(int Feature, int Count)> this[int sequence] => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(firings)[starts[sequence]..starts[sequence + 1]];
+    public IEnumerable<(int Feature, int Count)> this[int sequence]
+    {
+        get
+        {
+            for (var at = starts[sequence]; at < starts[sequence + 1];)
+            {
+                at = Place(at);
+                yield return (Read(ref at), Read(ref at));
+            }
+        }
+    }
 
     /// <summary>Adds the next sequence, once its firings are added; the first that does not fit is the last.</summary>
     public void End()
     {
         if (full) return;
-        full = firings.Count > FiringsMaximum;
-        if (full) firings.RemoveRange(starts[^1], firings.Count - starts[^1]);
-        else starts.Add(firings.Count);
+        full = firings > FiringsMaximum;
+        if (!full) starts.Add(end);
     }
 
     public void Add(int feature, int count)
     {
-        if (!full) firings.Add((feature, count));
+        if (full) return;
+        end = Place(end);
+        if (end == blocks.Count * BlockBytes) blocks.Add(new byte[BlockBytes]);
+        Write(feature);
+        Write(count);
+        firings++;
+    }
+
+    /// <summary>A firing lies in one block.</summary>
+    private static int Place(int at) => BlockBytes - at % BlockBytes < FiringBytesMaximum ? at - at % BlockBytes + BlockBytes : at;
+
+    private void Write(int number)
+    {
+        var block = blocks[end / BlockBytes];
+        for (; number >= 0x80; number >>= 7) block[end++ % BlockBytes] = (byte)(number | 0x80);
+        block[end++ % BlockBytes] = (byte)number;
+    }
+
+    private int Read(ref int at)
+    {
+        var block = blocks[at / BlockBytes];
+        var (number, shift) = (0, 0);
+        for (; block[at % BlockBytes] >= 0x80; shift += 7) number |= (block[at++ % BlockBytes] & 0x7f) << shift;
+        return number | block[at++ % BlockBytes] << shift;
     }
 }

@@ -60,7 +60,24 @@ public sealed class UnusualSequencesTests
         }
 
         Assert.Equal((1 << 20) / 5000, firings.Count);
-        Assert.Equal(5000, firings[firings.Count - 1].Length);
+        Assert.Equal(5000, firings[firings.Count - 1].Count());
+    }
+
+    [Fact]
+    public void What_fired_in_a_sequence_comes_back_as_it_was_added()
+    {
+        var random = new Random(3);
+        var firings = new SequenceFirings();
+        // Of one to five bytes each, some sequences of none: blocks end everywhere.
+        var added = Enumerable.Range(0, 3000).Select(sequence => Enumerable.Range(0, sequence % 50).Select(_ => (random.Next() >> random.Next(31), random.Next() >> random.Next(31))).Append((int.MaxValue, 1)).Skip(sequence % 2).ToArray()).ToArray();
+        foreach (var sequence in added)
+        {
+            foreach (var (feature, count) in sequence) firings.Add(feature, count);
+            firings.End();
+        }
+
+        Assert.Equal(added.Length, firings.Count);
+        for (var sequence = 0; sequence < added.Length; sequence++) Assert.Equal(added[sequence], firings[sequence]);
     }
 
     private static UnusualSequences Unusual(Random random)
