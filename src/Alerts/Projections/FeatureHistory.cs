@@ -12,14 +12,14 @@ public sealed class FeatureHistory
     public const string Name = "features";
 
     /// <summary>Of the layout and of what is folded: raise it with every change.</summary>
-    private const string Version = "1";
+    private const string Version = "2";
 
     /// <summary>Written together: in a rebuild most of a run's rows are then turned into columns without ever having been stored.</summary>
     private const int BatchWindows = 8192, BatchBytes = 32 << 20;
 
     private readonly Projection projection;
     private readonly Dictionary<(MonitorId, Probe, string Encoding), FeatureSeries> all = [];
-    private readonly Dictionary<(MonitorId, Probe, string Encoding), List<byte[]>> batch = [];
+    private readonly Dictionary<(MonitorId, Probe, string Encoding), List<byte[][]>> batch = [];
     private int batchWindows, batchBytes;
     private bool opened;
 
@@ -95,11 +95,11 @@ public sealed class FeatureHistory
         var key = (window.Monitor, window.Probe, window.Encoding);
         if (!all.TryGetValue(key, out var series)) series = new(all.Count, window.Monitor, window.Probe, window.Encoding, summary.Features, 0, 0);
         all[key] = series with { LastPosition = position };
-        var row = FeatureRuns.Row(window, summary);
+        var parts = FeatureRuns.Rows(window, summary, series.Parts);
         if (!batch.TryGetValue(key, out var rows)) batch[key] = rows = [];
-        rows.Add(row);
+        rows.Add(parts);
         batchWindows++;
-        batchBytes += row.Length;
+        batchBytes += parts.Sum(part => part.Length);
     }
 
     private async Task<bool> CommitAsync(StoredEvent last, CancellationToken stopping)
@@ -111,7 +111,7 @@ public sealed class FeatureHistory
             var after = series with { Windows = series.Windows + rows.Count };
             if (!await AddRunsAsync(series, after, rows, chunks, stopping)) return false;
             for (var window = Math.Max(series.Windows, after.Runs * FeatureSeries.RunLength); window < after.Windows; window++)
-                chunks.Add(new(FeatureKeys.Row(series, window), rows[(int)(window - series.Windows)]));
+                for (var part = 0; part < series.Parts; part++) chunks.Add(new(FeatureKeys.Row(series, part, window), rows[(int)(window - series.Windows)][part]));
             chunks.Add(new(FeatureKeys.Series(series), JsonSerializer.SerializeToUtf8Bytes(after, EventJson.Options)));
             all[key] = after;
         }
@@ -121,21 +121,22 @@ public sealed class FeatureHistory
 
     /// <summary>Runs that are complete now: their rows go into columns.</summary>
     /// <returns>False: somebody else has done so already.</returns>
-    private async Task<bool> AddRunsAsync(FeatureSeries before, FeatureSeries after, List<byte[]> rows, List<ProjectionChunk> chunks, CancellationToken stopping)
+    private async Task<bool> AddRunsAsync(FeatureSeries before, FeatureSeries after, List<byte[][]> rows, List<ProjectionChunk> chunks, CancellationToken stopping)
     {
         var spans = new Dictionary<string, VarintWriter>(StringComparer.Ordinal);
         for (var run = before.Runs; run < after.Runs; run++)
         {
-            var begin = run * FeatureSeries.RunLength;
-            var stored = Enumerable.Range(0, (int)Math.Max(0, before.Windows - begin)).Select(i => FeatureKeys.Row(before, begin + i)).ToArray();
-            var whole = new List<byte[]>(FeatureSeries.RunLength);
-            await foreach (var (_, row) in projection.ReadAsync(stored, stopping)) whole.Add(row);
-            if (whole.Count != stored.Length) return await projection.IsMovedAsync(stopping) ? false : throw SealedChunk.Damaged(Name, stored[^1]);
-            whole.AddRange(rows.GetRange((int)(begin + stored.Length - before.Windows), FeatureSeries.RunLength - stored.Length));
-            var (directory, columns, first, last) = FeatureRuns.Turn(whole);
-            chunks.Add(new(FeatureKeys.Directory(before, run), directory));
-            chunks.AddRange(columns.Select(column => new ProjectionChunk(FeatureKeys.Column(before, run, column.Feature), column.Column)));
-            chunks.AddRange(stored.Select(key => new ProjectionChunk(key, null)));
+            (byte[] Directory, IReadOnlyList<(int Feature, byte[] Column)> Columns, DateTimeOffset FirstEnd, DateTimeOffset LastEnd) turned = default;
+            for (var part = 0; part < before.Parts; part++)
+            {
+                if (await RowsAsync(before, run, part, rows, chunks, stopping) is not { } whole) return false;
+                turned = FeatureRuns.Turn(whole);
+                var columns = turned.Columns.Select(column => new ProjectionChunk(FeatureKeys.Column(before, run, column.Feature), column.Column)).ToArray();
+                // The last ones go with what says that the run is there, and all do as long as there is no position to write ahead of.
+                if (part == before.Parts - 1 || projection.Position == 0) chunks.AddRange(columns);
+                else if (!await projection.WriteAheadAsync(columns, stopping)) return false;
+            }
+            chunks.Add(new(FeatureKeys.Directory(before, run), turned.Directory));
 
             var spanKey = FeatureKeys.Spans(before, run);
             if (!spans.TryGetValue(spanKey, out var span))
@@ -143,11 +144,25 @@ public sealed class FeatureHistory
                 spans[spanKey] = span = new();
                 if (await projection.ReadAsync(spanKey, stopping) is { } known) span.WriteRaw(known);
             }
-            span.Write(first);
-            span.Write(last);
+            span.Write(turned.FirstEnd);
+            span.Write(turned.LastEnd);
         }
         chunks.AddRange(spans.Select(span => new ProjectionChunk(span.Key, span.Value.ToArray())));
         return true;
+    }
+
+    /// <summary>A part's rows of a whole run, those that are stored and those of the batch; the stored ones go.</summary>
+    /// <returns>Null: somebody else has turned them already.</returns>
+    private async Task<List<byte[]>?> RowsAsync(FeatureSeries before, long run, int part, List<byte[][]> rows, List<ProjectionChunk> chunks, CancellationToken stopping)
+    {
+        var begin = run * FeatureSeries.RunLength;
+        var stored = Enumerable.Range(0, (int)Math.Max(0, before.Windows - begin)).Select(i => FeatureKeys.Row(before, part, begin + i)).ToArray();
+        var whole = new List<byte[]>(FeatureSeries.RunLength);
+        await foreach (var (_, row) in projection.ReadAsync(stored, stopping)) whole.Add(row);
+        if (whole.Count != stored.Length) return await projection.IsMovedAsync(stopping) ? null : throw SealedChunk.Damaged(Name, stored[^1]);
+        whole.AddRange(rows.GetRange((int)(begin + stored.Length - before.Windows), FeatureSeries.RunLength - stored.Length).Select(row => row[part]));
+        chunks.AddRange(stored.Select(key => new ProjectionChunk(key, null)));
+        return whole;
     }
 
     private void Clear()

@@ -76,7 +76,7 @@ public sealed class FeatureHistoryReader(IProjectionStore store)
         if (spans.Count < series.Runs) return null;
         var runs = Enumerable.Range(0, (int)series.Runs).Where(run => spans[run].Last >= from && spans[run].First < to).ToArray();
         var rows = new List<(WindowTotals Window, FeatureTotals Firing)>();
-        var keys = Enumerable.Range(0, (int)(series.Windows - series.Runs * FeatureSeries.RunLength)).Select(i => FeatureKeys.Row(series, series.Runs * FeatureSeries.RunLength + i)).ToArray();
+        var keys = Enumerable.Range(0, (int)(series.Windows - series.Runs * FeatureSeries.RunLength)).Select(i => FeatureKeys.Row(series, FeatureSeries.PartOf(question.Feature), series.Runs * FeatureSeries.RunLength + i)).ToArray();
         await foreach (var (_, row) in projection.ReadAsync(keys, stopping)) rows.Add(FeatureRuns.ReadRow(row, question.Feature));
         if (rows.Count != keys.Length) return null;
 

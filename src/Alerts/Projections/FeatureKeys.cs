@@ -15,7 +15,8 @@ internal static class FeatureKeys
     /// <summary>Of a monitor's series, whatever their encoding. A longer hook may begin alike: the series themselves say whose they are.</summary>
     public static string SeriesOf(MonitorId monitor, Probe probe) => $"{AllSeries}{monitor}/{probe}/";
 
-    public static string Row(FeatureSeries series, long window) => $"row/{series.Number:D6}/{window:D10}";
+    /// <summary>Parts of a window lie apart from each other: a run is turned part by part.</summary>
+    public static string Row(FeatureSeries series, int part, long window) => $"row/{series.Number:D6}/{part:D4}/{window:D10}";
 
     public static string Directory(FeatureSeries series, long run) => $"run/{series.Number:D6}/{run:D8}";
 

@@ -3,32 +3,45 @@ using DriftWatch.Analysis.Windows;
 
 namespace DriftWatch.Alerts.Projections;
 
-/// <summary>How windows' counts are laid out: a row a window while its run is open, then a column a feature over the run, so that one feature's history is read without the others.</summary>
+/// <summary>How windows' counts are laid out: a row a window and part of the dictionary while its run is open, then a column a feature over the run, so that one feature's history is read without the others.</summary>
 internal static class FeatureRuns
 {
-    /// <summary>One window: its totals and every feature that fired.</summary>
-    public static byte[] Row(WindowClosed window, WindowSummary summary)
+    /// <summary>One window, by parts of the dictionary: its totals and every feature of the part that fired.</summary>
+    public static byte[][] Rows(WindowClosed window, WindowSummary summary, int parts)
     {
-        var raw = new VarintWriter();
-        Write(raw, new(window.Start, window.End, summary.Rows, summary.Sequences, summary.LengthSquared), default);
-        raw.Write(summary.Fired.Length);
-        var (previous, at) = (0, 0);
-        foreach (var (feature, rowsByLength, magnitude) in summary.Fired)
+        var rows = new byte[parts][];
+        var (place, at) = (0, 0);
+        for (var part = 0; part < parts; part++)
         {
-            var (rows, squared, sequences) = (0L, 0L, 0L);
-            for (; at < summary.FiringCounts.Length && summary.FiringCounts[at].Feature == feature; at++)
+            var raw = new VarintWriter();
+            Write(raw, new(window.Start, window.End, summary.Rows, summary.Sequences, summary.LengthSquared), default);
+            var end = place;
+            while (end < summary.Fired.Length && FeatureSeries.PartOf(summary.Fired[end].Feature) == part) end++;
+            raw.Write(end - place);
+            for (var previous = 0; place < end; previous = summary.Fired[place++].Feature)
             {
-                var (_, count, fired) = summary.FiringCounts[at];
-                (rows, squared, sequences) = (rows + count * fired, squared + (long)count * count * fired, sequences + fired);
+                raw.Write(summary.Fired[place].Feature - previous);
+                Write(raw, TotalsOf(summary, place, ref at));
             }
-            raw.Write(feature - previous);
-            Write(raw, new(rows, sequences, squared, rowsByLength, (long)Int128.Min(magnitude.Units >> 16, long.MaxValue)));
-            previous = feature;
+            rows[part] = raw.ToArray();
         }
-        return raw.ToArray();
+        return rows;
     }
 
-    /// <summary>A whole run of rows as its directory and its columns; a feature that never fired has none.</summary>
+    /// <param name="at">Where the feature's counts begin; then, where the next one's do.</param>
+    private static FeatureTotals TotalsOf(WindowSummary summary, int place, ref int at)
+    {
+        var (feature, rowsByLength, magnitude) = summary.Fired[place];
+        var (rows, squared, sequences) = (0L, 0L, 0L);
+        for (; at < summary.FiringCounts.Length && summary.FiringCounts[at].Feature == feature; at++)
+        {
+            var (_, count, fired) = summary.FiringCounts[at];
+            (rows, squared, sequences) = (rows + count * fired, squared + (long)count * count * fired, sequences + fired);
+        }
+        return new(rows, sequences, squared, rowsByLength, (long)Int128.Min(magnitude.Units >> 16, long.MaxValue));
+    }
+
+    /// <summary>A part's rows of a whole run as the run's directory and its columns; a feature that never fired has none.</summary>
     public static (byte[] Directory, IReadOnlyList<(int Feature, byte[] Column)> Columns, DateTimeOffset FirstEnd, DateTimeOffset LastEnd) Turn(IReadOnlyList<byte[]> rows)
     {
         var directory = new VarintWriter();

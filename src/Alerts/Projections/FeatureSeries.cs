@@ -13,8 +13,15 @@ public sealed record FeatureSeries(int Number, MonitorId Monitor, Probe Probe, s
     /// <summary>Windows whose columns lie together: 256 make a column of a few kilobytes, and what is not in columns yet is little to read.</summary>
     public const int RunLength = 256;
 
+    /// <summary>Features of a window that lie together in a row: a run is turned into columns from so many at a time, and as much memory, however large the dictionary is.</summary>
+    public const int PartLength = 4096;
+
     /// <summary>Runs that are in columns; the windows after them are in rows.</summary>
     public long Runs => Windows / RunLength;
+
+    public int Parts => PartOf(Features - 1) + 1;
+
+    public static int PartOf(int feature) => feature / PartLength;
 }
 
 /// <summary>What a window counts for every feature alike.</summary>

@@ -65,10 +65,17 @@ public sealed class Projection(IProjectionStore store, string name, string versi
     public async Task<bool> WriteAsync(long position, string hash, IReadOnlyList<ProjectionChunk> chunks, CancellationToken stopping)
     {
         var after = new ProjectionState(version, position, hash);
-        if (!await store.WriteAsync(name, state, after, [.. chunks.Select(chunk => chunk with { Data = chunk.Data is null ? null : SealedChunk.Seal(name, chunk.Key, chunk.Data) })], stopping)) return false;
+        if (!await store.WriteAsync(name, state, after, Sealed(chunks), stopping)) return false;
         state = after;
         return true;
     }
+
+    /// <summary>Writes chunks that nothing reads until the next <see cref="WriteAsync"/> says that they are there: what is large need not be one transaction. Cut short, they are written anew.</summary>
+    /// <returns>False: somebody else has moved the projection.</returns>
+    public Task<bool> WriteAheadAsync(IReadOnlyList<ProjectionChunk> chunks, CancellationToken stopping) =>
+        store.WriteAsync(name, state, state ?? throw new InvalidOperationException($"the projection {name} has no position yet"), Sealed(chunks), stopping);
+
+    private ProjectionChunk[] Sealed(IReadOnlyList<ProjectionChunk> chunks) => [.. chunks.Select(chunk => chunk with { Data = chunk.Data is null ? null : SealedChunk.Seal(name, chunk.Key, chunk.Data) })];
 
     private static async Task<string?> HashAtAsync(IEventLog log, long position, CancellationToken stopping)
     {

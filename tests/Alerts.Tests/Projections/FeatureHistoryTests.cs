@@ -9,7 +9,10 @@ namespace DriftWatch.Alerts.Tests.Projections;
 
 public sealed class FeatureHistoryTests : IDisposable
 {
-    private const int Features = 12;
+    private const int Features = 9000;
+
+    /// <summary>In three parts of the dictionary, at their edges and within.</summary>
+    private static readonly int[] inUse = [0, 1, 2, 3, 4095, 4096, 4097, 5000, 8191, 8192, 8500, 8999];
 
     private readonly InMemoryEventLog log = new();
     private readonly InMemoryProjections store = new();
@@ -41,7 +44,7 @@ public sealed class FeatureHistoryTests : IDisposable
         foreach (var monitor in windows.Select(window => (window.Window.Monitor, window.Window.Probe)).Distinct())
         {
             var mine = windows.Where(window => (window.Window.Monitor, window.Window.Probe) == monitor).ToArray();
-            foreach (var feature in Enumerable.Range(0, Features))
+            foreach (var feature in inUse)
             {
                 var all = (await reader.AskAsync(new(monitor.Monitor, monitor.Probe, feature, null, null, FeatureHistoryReader.BucketsMaximum), default))!;
                 Assert.Equal(mine.Select(window => Point(window, feature)).OrderBy(point => point.End).ThenBy(point => point.Start), all.Points);
@@ -116,6 +119,24 @@ public sealed class FeatureHistoryTests : IDisposable
     }
 
     [Fact]
+    public async Task Columns_that_were_written_ahead_when_it_was_cut_short_are_not_read_and_are_written_anew()
+    {
+        var random = new Random(10);
+        for (var i = 0; i < 250; i++) await AppendAsync(random, new("a", "1", "h"), Probe.Traffic, "e");
+        await new FeatureHistory(store, said.Add).CatchUpAsync(log, _ => { }, default);
+        var state = await store.StateAsync(FeatureHistory.Name, default);
+        await store.WriteAsync(FeatureHistory.Name, state, state!, [new("run/000000/00000000/0000001", [1])], default);
+        var (reader, question) = (new FeatureHistoryReader(store), new FeatureQuestion(new("a", "1", "h"), Probe.Traffic, 1, null, null, 10));
+        Assert.Equal(250, (await reader.AskAsync(question, default))!.Windows);
+
+        for (var i = 0; i < 10; i++) await AppendAsync(random, new("a", "1", "h"), Probe.Traffic, "e");
+        await new FeatureHistory(store, said.Add).CatchUpAsync(log, _ => { }, default);
+
+        Assert.Equal(260, (await reader.AskAsync(question, default))!.Windows);
+        Assert.Empty(said);
+    }
+
+    [Fact]
     public async Task A_damaged_chunk_is_met_said_and_made_anew()
     {
         var random = new Random(9);
@@ -154,7 +175,7 @@ public sealed class FeatureHistoryTests : IDisposable
             var length = 2 + random.Next(4);
             for (var row = 0; row < length; row++)
             {
-                var fires = Enumerable.Range(0, Features).Where(feature => random.Next(2 + feature * feature) == 0).ToArray();
+                var fires = inUse.Where((_, i) => random.Next(2 + i * i) == 0).ToArray();
                 codes.AddRow(fires, [.. fires.Select(_ => 3 * random.NextSingle())]);
             }
             builder.AddSequence(Some.Values(length * Some.Width), codes, 0, 1, 0.5);

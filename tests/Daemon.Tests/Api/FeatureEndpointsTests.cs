@@ -72,7 +72,7 @@ public sealed class FeatureEndpointsTests
         var path = $"/v1/monitors/{approved}/features/1/history";
         await FollowedAsync(house, path, windows: 1);
         var state = await house.Projections.StateAsync(FeatureHistory.Name, default);
-        Assert.True(await house.Projections.WriteAsync(FeatureHistory.Name, state, state!, [new("row/000000/0000000000", [1, 2])], default));
+        Assert.True(await house.Projections.WriteAsync(FeatureHistory.Name, state, state!, [new("row/000000/0000/0000000000", [1, 2])], default));
 
         using var refused = await house.GetAsync(path);
 
