@@ -40,6 +40,18 @@ public abstract class ProjectionStoreContract
     }
 
     [Fact]
+    public async Task Chunks_can_be_written_where_it_stands_without_moving_it()
+    {
+        using var store = Open();
+        await store.WriteAsync("some", null, one, [new("a", [1])], default);
+
+        Assert.True(await store.WriteAsync("some", one, one, [new("b", [2])], default));
+        Assert.False(await store.WriteAsync("some", two, two, [new("c", [3])], default));
+
+        Assert.Equal((one, "a=01 b=02"), (await store.StateAsync("some", default), await ShownAsync(store.ReadRangeAsync("some", "", "z", default))));
+    }
+
+    [Fact]
     public async Task Who_does_not_know_where_it_stands_writes_nothing()
     {
         using var store = Open();
